@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Apply the layer to a kernel tree, all of it or nothing.
+
+New files are copied, existing ones go through the rules. What stood there before
+is kept in .crash-stop/ inside the tree (the kernel's .gitignore covers it), so
+that a second run is a no-op, a newer layer replaces an older one, and local edits
+to what we changed are noticed instead of overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+
+import rules
+from errors import Unusable
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+KERNELS = ("6.1", "6.12", "7.3")
+STATE = ".crash-stop"
+
+# What the layer is: files copied as they are, and the rules. The test driver is
+# a layer of its own, which goes into stock kernels too.
+LAYER = ("include/linux/crash_stop.h", "kernel/*.c", "kernel/*.h", "kernel/Kconfig.*", "arch/*/kernel/*.[ch]")
+LAYER_RULES = ("kernel/*.cocci", "arch/*/*.cocci")
+DRIVER = ("drivers/misc/crash_test.c",)
+DRIVER_RULES = ("tests/boot/driver.cocci",)
+
+
+def kernel_version(tree: pathlib.Path) -> str:
+    """The version of a kernel tree, as far as the rules tell versions apart."""
+    try:
+        head = (tree / "Makefile").read_text()[:400]
+        version = re.search(r"^VERSION = (\d+)\nPATCHLEVEL = (\d+)$", head, re.M)
+    except OSError:
+        version = None
+    if not version or not (tree / "Kbuild").exists():
+        raise Unusable(f"{tree}: not a kernel tree (no Makefile with VERSION and PATCHLEVEL); give its top folder")
+    found = f"{version[1]}.{version[2]}"
+    if found not in KERNELS:
+        raise Unusable(f"{tree}: Linux {found} is not known to the rules; they know {', '.join(KERNELS)}")
+    return found
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sources(patterns: tuple[str, ...], base: pathlib.Path) -> list[pathlib.Path]:
+    return sorted(p for pattern in patterns for p in base.glob(pattern))
+
+
+def _compute(tree: pathlib.Path, kernel: str, copied: tuple[str, ...], ruled: tuple[str, ...],
+             base: pathlib.Path, original: dict[str, bytes | None]) -> dict[str, bytes]:
+    """The new content of every file that the layer touches."""
+    new: dict[str, bytes] = {}
+    for path in _sources(copied, base):
+        new[str(path.relative_to(base))] = path.read_bytes()
+    for path in _sources(ruled, ROOT):
+        for rule in rules.load(path, str(path.relative_to(ROOT))):
+            name = rule.file_in(kernel)
+            if not name:
+                continue
+            if name not in new:
+                old = original[name] if name in original else _read(tree / name)
+                if old is None:
+                    raise rules.RuleError(f"{rule.source}: rule {rule.name}: Linux {kernel} in {tree} has no {name}")
+                new[name] = old
+            new[name] = rule.apply(new[name].decode(), kernel).encode()
+    return new
+
+
+def _read(path: pathlib.Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _write(path: pathlib.Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = path.with_name(path.name + ".crash-stop-new")
+    tmp.write_bytes(data)
+    if path.exists():
+        shutil.copymode(path, tmp)
+    os.replace(tmp, path)
+
+
+def _apply(tree: pathlib.Path, layer: str, copied: tuple[str, ...], ruled: tuple[str, ...],
+           base: pathlib.Path) -> bool:
+    kernel = kernel_version(tree)
+    state = tree / STATE / layer
+    manifest = json.loads((state / "manifest.json").read_text()) if (state / "manifest.json").exists() else {}
+    original: dict[str, bytes | None] = {}
+    for name, digest in manifest.items():
+        now = _read(tree / name)
+        if now is None or _digest(now) != digest:
+            raise Unusable(f"{tree}/{name}: edited since the layer was applied; take the edit back or start from a fresh tree")
+        original[name] = _read(state / "original" / name)
+    new = _compute(tree, kernel, copied, ruled, base, original)
+    if manifest == {name: _digest(data) for name, data in new.items()}:
+        return False
+    for name in new:
+        if name not in original:
+            original[name] = _read(tree / name)
+    try:
+        for name, data in original.items():
+            if data is not None:
+                _write(state / "original" / name, data)
+        for name in original.keys() - new.keys():
+            _restore(tree / name, original[name])
+        for name, data in new.items():
+            if _read(tree / name) != data:
+                _write(tree / name, data)
+        _write(state / "manifest.json",
+               json.dumps({n: _digest(d) for n, d in new.items()}, indent=1).encode())
+    except OSError as error:
+        for name, data in original.items():
+            _restore(tree / name, data)
+        raise Unusable(f"{tree}: {error.strerror}; the tree is as it was") from error
+    return True
+
+
+def _restore(path: pathlib.Path, data: bytes | None) -> None:
+    if data is None:
+        path.unlink(missing_ok=True)
+    elif _read(path) != data:
+        _write(path, data)
+
+
+def apply_layer(tree: pathlib.Path) -> bool:
+    """Apply crash_stop to a tree. Returns whether anything changed."""
+    return _apply(tree, "layer", LAYER, LAYER_RULES, ROOT)
+
+
+def apply_driver(tree: pathlib.Path) -> bool:
+    """Put the test driver into a tree, stock or patched."""
+    return _apply(tree, "driver", DRIVER, DRIVER_RULES, ROOT / "tests/boot/guest")

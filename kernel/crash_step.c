@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which step of the crash is under way, and how a nested panic goes on.
+ *
+ * The owner takes the steps of enum crash_step in their order:
+ *
+ *	CALM -> KGDB -> BACKTRACE -> STOP -> REPORT -> NOTIFY_EARLY -> SYS_INFO
+ *	     -> DUMP -> KEXEC -> NOTIFY -> UNBLANK -> FLUSH
+ *
+ * The step is stored before it is entered, so that an oops, BUG or panic inside
+ * it, which comes back through panic() on the same CPU, finds it taken and goes
+ * on with the next. DUMP and the notifiers are walks, of which each part, a
+ * dumper or a notifier, counts; so is STOP, whose parts are the rungs, and which
+ * the ladder counts itself. After CRASH_NESTED_MAX such entries only the crash
+ * kernel is tried, then the restart, then nothing: a hardware watchdog, if
+ * there is one, ends it.
+ *
+ * Races that are accepted: a dumper or notifier is registered by a CPU that did
+ * not stop while the walk is on; a nested entry may skip one or run one twice.
+ *
+ * Hooks: none.
+ */
+#define pr_fmt(fmt) "crash_stop: " fmt
+
+#include <linux/atomic.h>
+#include <linux/crash_stop.h>
+#include <linux/kernel.h>
+#include <linux/kmsg_dump.h>
+#include <linux/notifier.h>
+#include <linux/panic.h>
+#include <linux/panic_notifier.h>
+#include <linux/percpu.h>
+#include <linux/printk.h>
+#include <linux/rcupdate.h>
+#include <linux/reboot.h>
+#include <linux/smp.h>
+
+#include "crash_stop_internal.h"
+
+#define CRASH_NESTED_MAX	5	/* a nested entry costs about 1 KiB of stack */
+
+/* All of it belongs to the owner; only its own faults come between. */
+static struct {
+	enum crash_step step;
+	unsigned int part;	/* parts of a walk that have been entered */
+	unsigned int cursor;	/* parts that this pass over the walk has met */
+	unsigned int nested;
+	void *what;		/* the part under way */
+} crash;
+
+static const char * const crash_step_names[CRASH_STEPS] = {
+	[CRASH_CALM]		= "message",
+	[CRASH_KGDB]		= "kgdb",
+	[CRASH_BACKTRACE]	= "backtrace",
+	[CRASH_STOP]		= "stop",
+	[CRASH_REPORT]		= "report",
+	[CRASH_NOTIFY_EARLY]	= "notifiers",
+	[CRASH_SYS_INFO]	= "sys_info",
+	[CRASH_DUMP]		= "kmsg_dump",
+	[CRASH_KEXEC]		= "crash kernel",
+	[CRASH_NOTIFY]		= "notifiers",
+	[CRASH_UNBLANK]		= "unblank",
+	[CRASH_FLUSH]		= "flush",
+};
+
+/* The shortest way out, shorter with every call. */
+static void crash_bail_out(unsigned int beyond)
+{
+	if (beyond == 1 && crash.step < CRASH_KEXEC) {
+		pr_emerg("too many nested panics, only the crash kernel is tried\n");
+		crash.step = CRASH_KEXEC - 1;
+		return;
+	}
+	if (beyond <= 2 && panic_timeout)
+		machine_emergency_restart();
+	for (;;)
+		cpu_relax();
+}
+
+/**
+ * crash_step_nested - a panic has come back on the owner
+ *
+ * Context: the owner, whose steps so far are skipped from here on.
+ */
+void crash_step_nested(void)
+{
+	if (++crash.nested > CRASH_NESTED_MAX)
+		crash_bail_out(crash.nested - CRASH_NESTED_MAX);
+	pr_emerg("nested panic in step \"%s\" (%ps), going on behind it\n",
+		 crash_step_names[crash.step], crash.what);
+}
+
+static bool crash_step_is_walk(enum crash_step step)
+{
+	return step == CRASH_STOP || step == CRASH_DUMP || step == CRASH_NOTIFY_EARLY ||
+	       step == CRASH_NOTIFY;
+}
+
+/**
+ * crash_step - enter a step of the crash
+ * @step: the step
+ *
+ * Context: the owner.
+ * Return: whether to take it: it, and every step behind it, is new. A walk may
+ * be entered again until the next step is; its parts may not.
+ */
+bool crash_step(enum crash_step step)
+{
+	if (step < crash.step)
+		return false;
+	crash.cursor = 0;
+	if (step == crash.step)
+		return crash_step_is_walk(step);
+	crash.part = 0;
+	crash.what = NULL;
+	crash.step = step;
+	/* Stored before the step is taken; only this CPU's own faults look. */
+	barrier();
+	return true;
+}
+
+/**
+ * crash_substep - enter a part of a walk
+ * @what: the function that will be called, for the message of a nested entry
+ *
+ * Return: whether to take it, as for crash_step().
+ */
+bool crash_substep(void *what)
+{
+	unsigned int cursor = crash.cursor;
+
+	crash.cursor = cursor + 1;
+	if (cursor < crash.part)
+		return false;
+	crash.what = what;
+	crash.part = cursor + 1;
+	barrier();
+	return true;
+}
+
+/**
+ * crash_step_sys_info - is it time to add sys_info() to the log?
+ * @post_notifiers: crash_kexec_post_notifiers
+ *
+ * With an image the crash kernel has all of it, and the log stays short.
+ */
+bool crash_step_sys_info(bool post_notifiers)
+{
+	return (post_notifiers || !crash_stop_have_image()) && crash_step(CRASH_SYS_INFO);
+}
+
+/**
+ * crash_notify - call the panic notifiers, each one a part of the walk
+ * @step: CRASH_NOTIFY_EARLY or CRASH_NOTIFY
+ * @msg: the panic's message
+ *
+ * Context: the owner.
+ */
+void crash_notify(enum crash_step step, char *msg)
+{
+	struct notifier_block *nb, *next;
+
+	if (!crash_step(step))
+		return;
+	rcu_read_lock();
+	for (nb = rcu_dereference_raw(panic_notifier_list.head); nb; nb = next) {
+		next = rcu_dereference_raw(nb->next);
+		if (!crash_substep(nb->notifier_call))
+			continue;
+		if (nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
+			break;
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * crash_dump_begin - may kmsg_dump() run the dumpers for @reason now?
+ * @reason: as given to kmsg_dump()
+ *
+ * On the owner only the walk of CRASH_DUMP may: what an oops inside a dumper or
+ * the restart at the end would dump is in the log that was or will be saved.
+ *
+ * Context: any.
+ * Return: the CPU to give to crash_dump_end(), or -1 for no.
+ */
+int crash_dump_begin(enum kmsg_dump_reason reason)
+{
+	int this_cpu = raw_smp_processor_id();
+
+	if (panic_mutex_is_mine()) {
+		if (reason != KMSG_DUMP_PANIC || crash.step != CRASH_DUMP)
+			return -1;
+		crash.cursor = 0;
+	}
+	atomic_inc(&per_cpu(crash_stop_cpu, this_cpu).dumping);
+	return this_cpu;
+}
+
+/** crash_dump_part - may kmsg_dump() run this dumper? */
+bool crash_dump_part(struct kmsg_dumper *dumper)
+{
+	return !panic_mutex_is_mine() || crash_substep(dumper->dump);
+}
+
+/**
+ * crash_dump_end - kmsg_dump() is over on this CPU
+ * @cpu: what crash_dump_begin() returned
+ *
+ * Parks, if a gentle stop signal came in the meantime.
+ */
+void crash_dump_end(int cpu)
+{
+	if (atomic_dec_and_test(&per_cpu(crash_stop_cpu, cpu).dumping))
+		crash_stop_poll(NULL);
+}

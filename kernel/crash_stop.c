@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stop the other CPUs: the ladder.
+ *
+ * The ladder climbs the backend's rungs, gentle ones first, and signals only
+ * the CPUs that have not stopped. A rung ends when all have, or when its budget
+ * has passed without a new acknowledgement. One CPU climbs for a panic, its
+ * owner; one may climb for a reboot, and parks when a panic is claimed.
+ *
+ *	idle --claim--> climbing (rung 0, 1, ...) --> done
+ *
+ * A panic's owner whose ladder faults comes back through a nested panic and
+ * goes on with the next rung. What a stopped CPU does is in crash_stop_cpu.c,
+ * what is said about it in crash_stop_report.c.
+ *
+ * Races that are accepted:
+ *  - A CPU comes online between the last look at cpu_online_mask and the report
+ *    line: it parks in crash_stop_cpu_online() and the line does not count it.
+ *  - A task inside kmsg_dump() is preempted and moves to another CPU: the
+ *    ladder's patience goes to the CPU on which it entered.
+ *
+ * Hooks: the rungs and after_stop of struct crash_stop_backend.
+ */
+#include <linux/atomic.h>
+#include <linux/cpu.h>
+#include <linux/crash_stop.h>
+#include <linux/delay.h>
+#include <linux/export.h>
+#include <linux/irqflags.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
+#include <linux/panic.h>
+#include <linux/percpu.h>
+#include <linux/sched/clock.h>
+#include <linux/smp.h>
+#include <linux/time64.h>
+
+#include "crash_stop_internal.h"
+
+#define CRASH_GRACE_MS		10	/* quiet time of a rung that is not the last */
+#define CRASH_LAST_MS		100	/* quiet time of the last one */
+#define CRASH_RUNG_MAX_MS	1000	/* a rung in all; a reboot's patience */
+#define CRASH_POLL_MAX_US	1000	/* what one poll counts for at the most */
+
+static unsigned int grace_ms = CRASH_GRACE_MS;
+module_param(grace_ms, uint, 0644);
+MODULE_PARM_DESC(grace_ms, "Quiet time in ms before the first rung gives way to the next");
+
+atomic_t crash_stopper = ATOMIC_INIT(PANIC_CPU_INVALID);
+enum crash_stop_why crash_stop_why;
+
+static struct crash_ladder {
+	struct cpumask seen;		/* CPUs that were to stop */
+	struct cpumask left;		/* those that have not */
+	unsigned int next_rung;		/* a nested entry goes on here */
+	bool done;
+	u64 clock_ns;			/* the last reading */
+	u64 ns;				/* counted since the first signal */
+} crash_ladders[2];
+
+static struct crash_stop_result crash_result;
+
+/** crash_stop_begun - has any CPU begun to stop the others? */
+bool crash_stop_begun(void)
+{
+	return atomic_read(&crash_stopper) != PANIC_CPU_INVALID;
+}
+
+/*
+ * Count the time since the last call, at least 1 us, since each poll holds an
+ * udelay(1), which bounds the wait when sched_clock() stands still, and at most
+ * CRASH_POLL_MAX_US, since a virtual CPU that was off its host CPU for longer
+ * says nothing about the time that the others had.
+ */
+static u64 crash_clock_ns(struct crash_ladder *l)
+{
+	u64 now = sched_clock();
+	u64 ns = clamp_t(s64, now - l->clock_ns, NSEC_PER_USEC,
+			 CRASH_POLL_MAX_US * NSEC_PER_USEC);
+
+	l->clock_ns = now;
+	l->ns += ns;
+	return ns;
+}
+
+/* Take the CPUs off the list that have stopped or gone. */
+static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
+{
+	bool progress = false;
+	unsigned int cpu;
+
+	for_each_cpu(cpu, &l->left) {
+		struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
+
+		if (crash_stop_cpu_stopped(cpu)) {
+			/* it has said how */
+		} else if (rung && rung->stopped && rung->stopped(cpu)) {
+			p->how = rung - arch_crash_stop_backend()->rungs;
+			atomic_set(&p->state, CRASH_CPU_STOPPED);
+		} else if (!cpu_online(cpu)) {
+			cpumask_clear_cpu(cpu, &l->seen);
+		} else {
+			continue;
+		}
+		p->us = div_u64(l->ns, NSEC_PER_USEC);
+		cpumask_clear_cpu(cpu, &l->left);
+		progress = true;
+	}
+	return progress;
+}
+
+/* A CPU inside kmsg_dump() may hold the lock that the store needs. */
+static bool crash_left_dumping(const struct crash_ladder *l)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, &l->left)
+		if (atomic_read(&per_cpu(crash_stop_cpu, cpu).dumping))
+			return true;
+	return false;
+}
+
+/* Who is to stop? Read anew before each rung, since CPUs come and go. */
+static void crash_targets(struct crash_ladder *l)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu) {
+		if (cpu == raw_smp_processor_id() || cpumask_test_cpu(cpu, &l->seen))
+			continue;
+		cpumask_set_cpu(cpu, &l->seen);
+		cpumask_set_cpu(cpu, &l->left);
+	}
+}
+
+static const struct crash_rung *crash_next_rung(const struct crash_ladder *l)
+{
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	unsigned int i;
+
+	for (i = l->next_rung; i < backend->nr_rungs; i++)
+		if (!backend->rungs[i].usable || backend->rungs[i].usable())
+			return &backend->rungs[i];
+	return NULL;
+}
+
+static void crash_climb_rung(struct crash_ladder *l, const struct crash_rung *rung,
+			     enum crash_stop_why why, bool first)
+{
+	const struct crash_rung *next = crash_next_rung(l);
+	u64 max_ns = CRASH_RUNG_MAX_MS * (u64)NSEC_PER_MSEC;
+	u64 budget_ns = CRASH_LAST_MS * (u64)NSEC_PER_MSEC;
+	u64 quiet_ns = 0, rung_ns = 0, ns;
+
+	if (why == CRASH_STOP_REBOOT && (first || !next))
+		budget_ns = max_ns;
+	else if (next)
+		budget_ns = (first ? READ_ONCE(grace_ms) : CRASH_GRACE_MS) * (u64)NSEC_PER_MSEC;
+
+	rung->raise(&l->left);
+	for (;;) {
+		ns = crash_clock_ns(l);
+		quiet_ns = crash_collect(l, rung) ? 0 : quiet_ns + ns;
+		rung_ns += ns;
+		if (cpumask_empty(&l->left) || rung_ns >= max_ns)
+			return;
+		if (quiet_ns >= budget_ns &&
+		    !(next && next->reaches_masked && crash_left_dumping(l)))
+			return;
+		if (panic_mutex_is_lost())
+			crash_stop_self(NULL);
+		udelay(1);
+	}
+}
+
+static void crash_sum_up(const struct crash_ladder *l)
+{
+	struct crash_stop_result r = { .left = &l->left };
+	unsigned int cpu;
+
+	for_each_cpu(cpu, &l->seen) {
+		int how = per_cpu(crash_stop_cpu, cpu).how;
+
+		r.cpus++;
+		if (cpumask_test_cpu(cpu, &l->left))
+			continue;
+		r.stopped++;
+		if (how == CRASH_BY_ITSELF)
+			r.by_itself++;
+		else
+			r.by_rung[how]++;
+	}
+	r.us = div_u64(l->ns, NSEC_PER_USEC);
+	crash_result = r;
+	if (arch_crash_stop_backend()->capture)
+		for_each_cpu(cpu, &l->left)
+			crash_stop_placeholder(cpu);
+}
+
+/**
+ * crash_stop_other_cpus - stop every other CPU
+ * @why: for a panic, whose owner calls this, or for a reboot, halt or kexec
+ *
+ * May be called in any order and at once. The ladder is climbed once; later
+ * calls on the same CPU get its result. A CPU that calls while another one owns
+ * the crash, or has begun to stop the others for a reboot, parks.
+ *
+ * Context: any. It never waits longer than 1 s per rung, and only for CPUs that
+ * go on acknowledging; without those 10 ms (crash_stop.grace_ms=), and 100 ms
+ * on the last rung.
+ * Return: the result, which stays valid.
+ */
+const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
+{
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	int old = PANIC_CPU_INVALID, this_cpu;
+	const struct crash_rung *rung;
+	struct crash_ladder *l;
+	unsigned long flags;
+	bool first = true;
+
+	local_irq_save(flags);
+	this_cpu = raw_smp_processor_id();
+	if (panic_mutex_is_lost())
+		crash_stop_self(NULL);
+	if (panic_mutex_is_mine())
+		why = CRASH_STOP_PANIC;
+	l = &crash_ladders[why];
+
+	if (l->done)
+		goto out;
+	if (why == CRASH_STOP_REBOOT) {
+		if (!atomic_try_cmpxchg(&crash_stopper, &old, this_cpu) && old != this_cpu)
+			crash_stop_self(NULL);
+	} else {
+		/* The panic inherits what a reboot has stopped. */
+		if (!l->next_rung) {
+			cpumask_copy(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen);
+			cpumask_clear_cpu(this_cpu, &l->seen);
+			cpumask_copy(&l->left, &l->seen);
+		}
+		atomic_set(&crash_stopper, this_cpu);
+	}
+	WRITE_ONCE(crash_stop_why, why);
+	/* Pairs with smp_mb() in crash_stop_cpu_online(). */
+	smp_mb();
+
+	l->clock_ns = sched_clock();
+	while ((rung = crash_next_rung(l))) {
+		l->next_rung = rung - backend->rungs + 1;
+		crash_targets(l);
+		crash_collect(l, rung);
+		if (!cpumask_empty(&l->left))
+			crash_climb_rung(l, rung, why, first);
+		first = false;
+	}
+	crash_targets(l);
+	crash_collect(l, NULL);
+	crash_sum_up(l);
+	l->done = true;
+
+	if (backend->after_stop)
+		backend->after_stop(why);
+	if (why == CRASH_STOP_REBOOT) {
+		crash_stop_report();
+		crash_stop_leave_online_mask();
+	}
+out:
+	local_irq_restore(flags);
+	return &crash_result;
+}
+EXPORT_SYMBOL_GPL(crash_stop_other_cpus);
+
+/** crash_stop_result - how the stop went, or NULL before one has ended */
+const struct crash_stop_result *crash_stop_result(void)
+{
+	return crash_result.left ? &crash_result : NULL;
+}
+EXPORT_SYMBOL_GPL(crash_stop_result);
+
+/** crash_stop_complete - has a stop ended with every other CPU standing still? */
+bool crash_stop_complete(void)
+{
+	return crash_result.left && crash_result.stopped == crash_result.cpus;
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The CPU that stops: capture, quiesce, acknowledge, park.
+ *
+ * A CPU goes through three states and never back:
+ *
+ *	RUNNING --compare-and-exchange--> CAPTURING --release--> STOPPED
+ *
+ * CAPTURING saves the registers and quiesces; STOPPED is the acknowledgement.
+ * A CPU gets there because a signal arrived (crash_stop_receive()), because it
+ * lost a panic (crash_stop_self()), because it found the crash while it waited
+ * for something (crash_stop_poll()), or because it has just come online
+ * (crash_stop_cpu_online()). All of them park in crash_stop_here().
+ *
+ * Races that are accepted:
+ *  - A CPU answers after the last rung: it is captured and parked all the same,
+ *    its note replaces the placeholder, and the report line has named it.
+ *  - The crash kernel starts while such a CPU writes its note: the note is torn.
+ *  - A signal of one rung is taken while the next is raised: the CPU counts for
+ *    the rung whose handler ran.
+ *
+ * Hooks: capture, quiesce and park of struct crash_stop_backend.
+ */
+#include <linux/atomic.h>
+#include <linux/crash_stop.h>
+#include <linux/irqflags.h>
+#include <linux/panic.h>
+#include <linux/percpu.h>
+#include <linux/smp.h>
+
+#include "crash_stop_internal.h"
+
+DEFINE_PER_CPU(struct crash_cpu, crash_stop_cpu);
+
+/* Another CPU is stopping this one: it may not be the owner of a panic. */
+static bool crash_stop_wanted(void)
+{
+	int stopper = atomic_read(&crash_stopper);
+
+	return stopper != PANIC_CPU_INVALID && stopper != raw_smp_processor_id() &&
+	       !panic_mutex_is_mine();
+}
+
+/* Stop this CPU. Interrupts are off. */
+static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
+{
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
+	int old = CRASH_CPU_RUNNING;
+
+	/*
+	 * CAPTURING already: the capture below us faulted, or an NMI lost a
+	 * panic on top of it. It will not be resumed, so finish in its place.
+	 */
+	if (atomic_try_cmpxchg(&me->state, &old, CRASH_CPU_CAPTURING) ||
+	    old == CRASH_CPU_CAPTURING) {
+		me->how = how;
+		crash_stop_capture(regs);
+		if (backend->quiesce && old == CRASH_CPU_RUNNING)
+			backend->quiesce(READ_ONCE(crash_stop_why));
+		/* Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(). */
+		atomic_set_release(&me->state, CRASH_CPU_STOPPED);
+	}
+	for (;;) {
+		if (backend->park)
+			backend->park(READ_ONCE(crash_stop_why));
+		else
+			cpu_relax();
+	}
+}
+
+/**
+ * crash_stop_capture - save this CPU's registers as its crash note
+ * @regs: the registers to save, or NULL for those of the caller
+ */
+void crash_stop_capture(struct pt_regs *regs)
+{
+	if (arch_crash_stop_backend()->capture)
+		crash_stop_note(regs, raw_smp_processor_id());
+}
+
+/**
+ * crash_stop_receive - a stop signal has arrived on this CPU
+ * @regs: what it interrupted
+ * @rung: index of the rung in the backend's ladder
+ *
+ * Context: the signal's handler, interrupts off.
+ * Return: false, when this CPU is not to stop here: no stop is under way, it is
+ * the one that stops the others, it has stopped already below this handler, or
+ * it is inside kmsg_dump() and the rung is a gentle one, in which case it parks
+ * as soon as it leaves. Otherwise the function does not return.
+ */
+bool crash_stop_receive(struct pt_regs *regs, int rung)
+{
+	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
+
+	if (!crash_stop_wanted() || atomic_read(&me->state) != CRASH_CPU_RUNNING)
+		return false;
+	if (atomic_read(&me->dumping) && !arch_crash_stop_backend()->rungs[rung].reaches_masked)
+		return false;
+	crash_stop_here(regs, rung);
+}
+
+/**
+ * crash_stop_self - park this CPU, which has lost
+ * @regs: what to save as its registers, or NULL for those of the caller
+ *
+ * Context: any; the owner neither signals this CPU nor waits for it.
+ */
+void __noreturn crash_stop_self(struct pt_regs *regs)
+{
+	local_irq_disable();
+	crash_stop_here(regs, CRASH_BY_ITSELF);
+}
+
+/**
+ * crash_stop_poll - park if another CPU owns the crash or is stopping this one
+ * @regs: as for crash_stop_self()
+ *
+ * For loops that wait, interrupts off, for something that a stopped CPU may
+ * hold. Context: any.
+ */
+void crash_stop_poll(struct pt_regs *regs)
+{
+	if (panic_mutex_is_lost() || crash_stop_wanted())
+		crash_stop_self(regs);
+}
+
+/**
+ * crash_stop_cpu_online - park a CPU that came online after the stop began
+ *
+ * Context: the CPU that comes up, after it is in cpu_online_mask.
+ */
+void crash_stop_cpu_online(void)
+{
+	/*
+	 * Pairs with smp_mb() in crash_stop_other_cpus(): either this CPU sees
+	 * that the stop has begun, or the ladder sees this CPU online.
+	 */
+	smp_mb();
+	if (crash_stop_wanted())
+		crash_stop_self(NULL);
+}
+
+/** crash_stop_cpu_stopped - has @cpu acknowledged? Then its registers are visible. */
+bool crash_stop_cpu_stopped(unsigned int cpu)
+{
+	/* Pairs with atomic_set_release() in crash_stop_here(). */
+	return atomic_read_acquire(&per_cpu(crash_stop_cpu, cpu).state) == CRASH_CPU_STOPPED;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the crash kernel gets: a note per CPU, vmcoreinfo, and its start.
+ *
+ * A note has one writer at a time, decided by compare-and-exchange:
+ *
+ *	NONE --owner--> WRITING -> PLACEHOLDER --the CPU, late--> WRITING -> REGS
+ *	NONE --the CPU--> WRITING -> REGS
+ *
+ * A placeholder stands for a CPU that did not stop: registers zero, pid -1, so
+ * that no tool that counts notes numbers the CPUs behind it wrongly.
+ *
+ * Races that are accepted: the crash kernel starts while a late CPU writes.
+ *
+ * Hooks: capture and before_crash_kernel of struct crash_stop_backend.
+ */
+#define pr_fmt(fmt) "crash_stop: " fmt
+
+#include <linux/atomic.h>
+#include <linux/crash_core.h>
+#include <linux/crash_stop.h>
+#include <linux/elfcore.h>
+#include <linux/irqflags.h>
+#include <linux/kexec.h>
+#include <linux/objtool.h>
+#include <linux/panic.h>
+#include <linux/percpu.h>
+#include <linux/printk.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+
+#ifndef NN_PRSTATUS
+#define NN_PRSTATUS	"CORE"
+#endif
+
+#define CRASH_PLACEHOLDER_PID	(-1)
+
+/* The registers of the oops that led to crash_kexec(). */
+static struct pt_regs *crash_regs;
+
+/**
+ * crash_stop_note - save registers as the note of a CPU
+ * @regs: the registers, or NULL for those of the caller
+ * @cpu: this CPU
+ *
+ * The first registers count: a CPU that redirected its panic, or that was
+ * interrupted while it captured, keeps those of its own crash.
+ *
+ * Context: any, interrupts off.
+ */
+void __noclone crash_stop_note(struct pt_regs *regs, int cpu)
+{
+	struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
+	struct pt_regs here;
+
+	if (atomic_read(&p->note) == CRASH_NOTE_REGS)
+		return;
+	/* The owner's placeholder is short; after it this CPU is the only writer. */
+	atomic_xchg(&p->note, CRASH_NOTE_WRITING);
+	crash_setup_regs(&here, regs);
+	arch_crash_stop_backend()->capture(&here, cpu);
+	atomic_set_release(&p->note, CRASH_NOTE_REGS);
+}
+/* As __crash_kexec(): crash_setup_regs() pushes the flags. */
+STACK_FRAME_NON_STANDARD(crash_stop_note);
+
+/**
+ * crash_stop_placeholder - write the note of a CPU that did not stop
+ * @cpu: that CPU
+ *
+ * Context: the owner, after the ladder.
+ */
+void crash_stop_placeholder(int cpu)
+{
+	struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
+	struct elf_prstatus prstatus = {};
+	int old = CRASH_NOTE_NONE;
+	u32 *buf;
+
+	if (!crash_notes || !atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_WRITING))
+		return;
+	prstatus.common.pr_pid = CRASH_PLACEHOLDER_PID;
+	buf = (u32 *)per_cpu_ptr(crash_notes, cpu);
+	buf = append_elf_note(buf, NN_PRSTATUS, NT_PRSTATUS, &prstatus, sizeof(prstatus));
+	final_note(buf);
+	old = CRASH_NOTE_WRITING;
+	atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_PLACEHOLDER);
+}
+
+/**
+ * crash_stop_vmcoreinfo - add the counts and the way to struct crash_cpu
+ *
+ * Context: crash_save_vmcoreinfo(), after the switch to the safe copy.
+ */
+void crash_stop_vmcoreinfo(void)
+{
+	const struct crash_stop_result *r = crash_stop_result();
+
+	if (!r)
+		return;
+	vmcoreinfo_append_str("NUMBER(crash_stop_cpus)=%u\n", r->cpus);
+	vmcoreinfo_append_str("NUMBER(crash_stop_stopped)=%u\n", r->stopped);
+	vmcoreinfo_append_str("NUMBER(crash_stop_us)=%u\n", r->us);
+	VMCOREINFO_SYMBOL(crash_stop_cpu);
+#ifdef CONFIG_SMP
+	VMCOREINFO_SYMBOL_ARRAY(__per_cpu_offset);
+#endif
+	VMCOREINFO_STRUCT_SIZE(crash_cpu);
+	VMCOREINFO_OFFSET(crash_cpu, state);
+	VMCOREINFO_OFFSET(crash_cpu, note);
+	VMCOREINFO_OFFSET(crash_cpu, how);
+	VMCOREINFO_OFFSET(crash_cpu, us);
+	VMCOREINFO_OFFSET(crash_cpu, msg);
+}
+
+/** crash_stop_have_image - is a whole crash kernel image loaded? */
+bool crash_stop_have_image(void)
+{
+	/* Every writer clears it before it touches the image. */
+	return READ_ONCE(kexec_crash_image);
+}
+
+/**
+ * crash_stop_may_kexec - may the crash kernel be booted, and if not, say why
+ * @locked: the kexec lock was free, and now is the caller's
+ *
+ * Context: __crash_kexec(), on the owner.
+ * Return: whether to go on; the caller still looks at kexec_crash_image.
+ */
+bool crash_stop_may_kexec(bool locked)
+{
+	if (!crash_stop_have_image()) {
+		if (locked)
+			pr_emerg("no crash kernel is loaded\n");
+		else
+			pr_emerg("crash kernel not booted: the kexec lock is held and there is no whole image\n");
+		return locked;
+	}
+	if (!locked && !crash_stop_complete()) {
+		pr_emerg("crash kernel not booted: the kexec lock is held and not all CPUs stopped\n");
+		return false;
+	}
+	pr_emerg("booting the crash kernel%s; its image was not verified\n",
+		 locked ? "" : ", though the kexec lock is held");
+	return true;
+}
+
+/**
+ * crash_stop_before_crash_kernel - bring the machine into the crash kernel's state
+ * @regs: the registers for the owner's note
+ */
+void crash_stop_before_crash_kernel(struct pt_regs *regs)
+{
+	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
+
+	atomic_set(&me->note, CRASH_NOTE_REGS);
+	arch_crash_stop_backend()->before_crash_kernel(regs);
+}
+
+/**
+ * crash_stop_owner_regs - the registers to save as the owner's
+ * @regs: what __crash_kexec() was given
+ */
+struct pt_regs *crash_stop_owner_regs(struct pt_regs *regs)
+{
+	return regs ?: crash_regs;
+}
+
+/**
+ * crash_stop_crash_kexec - crash_kexec(): a panic, if an image is loaded
+ * @regs: the registers of the oops
+ *
+ * Without an image nobody is stopped and it returns, and so it does on the
+ * owner, whose oops code goes on to its nested panic.
+ *
+ * Context: any.
+ */
+void crash_stop_crash_kexec(struct pt_regs *regs)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	if (panic_mutex_is_lost())
+		crash_stop_self(regs);
+	if (crash_stop_have_image() && !panic_mutex_is_mine()) {
+		if (panic_mutex_take() == PANIC_MUTEX_LOST)
+			panic_mutex_park_msg(regs, "crash_kexec");
+		crash_regs = regs;
+		panic("Fatal exception");
+	}
+	local_irq_restore(flags);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Shared between the files of the core, for nobody else. */
+#ifndef _CRASH_STOP_INTERNAL_H
+#define _CRASH_STOP_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/crash_stop.h>
+
+/* The CPU that climbs the ladder, PANIC_CPU_INVALID before any stop began. */
+extern atomic_t crash_stopper;
+/* What it does so for; meaningful once crash_stopper is set. */
+extern enum crash_stop_why crash_stop_why;
+
+/* kernel/crash_step.c */
+void crash_step_nested(void);
+
+#endif /* _CRASH_STOP_INTERNAL_H */

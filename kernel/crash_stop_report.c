@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is said about the stop, and what others see of the stopped CPUs.
+ *
+ * One line, the same on every architecture, success included:
+ *
+ *	crash_stop: 3/3 other CPUs stopped in 41 us (ipi 3)
+ *	crash_stop: 2/3 other CPUs stopped in 20113 us (ipi 2); not stopped: 3
+ *
+ * Stopped CPUs stay in cpu_online_mask until the crash kernel has had its
+ * chance, so that the dump shows them as they were. Until then nothing may be
+ * sent to them and waited for: all-CPU backtraces are masked here.
+ *
+ * Races that are accepted: a CPU that answers after the line was printed is
+ * named in it as not stopped.
+ */
+#define pr_fmt(fmt) "crash_stop: " fmt
+
+#include <linux/atomic.h>
+#include <linux/cpu.h>
+#include <linux/crash_stop.h>
+#include <linux/kernel.h>
+#include <linux/percpu.h>
+#include <linux/printk.h>
+#include <linux/smp.h>
+#include <asm/sections.h>
+
+#include "crash_stop_internal.h"
+
+#define CRASH_REPORT_LEN	160	/* of what stands in brackets: one word per rung */
+
+static void crash_stop_by(char *buf, const char **sep, int *len, const char *by, unsigned int n)
+{
+	if (!n)
+		return;
+	*len += scnprintf(buf + *len, CRASH_REPORT_LEN - *len, "%s%s %u", *sep, by, n);
+	*sep = ", ";
+}
+
+/**
+ * crash_stop_report - print the report line, and where the kernel is
+ *
+ * Context: the CPU that stopped the others.
+ */
+void crash_stop_report(void)
+{
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	const struct crash_stop_result *r = crash_stop_result();
+	char by[CRASH_REPORT_LEN] = "";
+	bool panic = READ_ONCE(crash_stop_why) == CRASH_STOP_PANIC;
+	const char *sep = " (";
+	unsigned int i;
+	int len = 0;
+
+	if (!r) {
+		pr_emerg("the other CPUs were not stopped: the ladder did not end\n");
+		return;
+	}
+	for (i = 0; i < backend->nr_rungs; i++)
+		crash_stop_by(by, &sep, &len, backend->rungs[i].name, r->by_rung[i]);
+	crash_stop_by(by, &sep, &len, "by itself", r->by_itself);
+	printk("%s" pr_fmt("%u/%u other CPUs stopped in %u us%s%s%s%*pbl\n"),
+	       panic || r->stopped < r->cpus ? KERN_EMERG : KERN_INFO, r->stopped, r->cpus, r->us,
+	       by, len ? ")" : "", r->stopped < r->cpus ? "; not stopped: " : "",
+	       cpumask_pr_args(r->left));
+
+	/* What the stored log needs to be decoded; notifiers print it too late. */
+	if (IS_ENABLED(CONFIG_RANDOMIZE_BASE) && panic)
+		pr_emerg("_stext is at 0x%lx\n", (unsigned long)_stext);
+}
+
+/**
+ * crash_stop_leave_online_mask - take the stopped CPUs out of cpu_online_mask
+ *
+ * Context: the CPU that stopped them, once no crash kernel will be booted.
+ */
+void crash_stop_leave_online_mask(void)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu)
+		if (cpu != raw_smp_processor_id() && crash_stop_cpu_stopped(cpu))
+			set_cpu_online(cpu, false);
+}
+
+/**
+ * crash_stop_mask_backtrace - leave only CPUs that can answer a backtrace
+ * @mask: the CPUs that were asked for; afterwards, once a stop has begun, only
+ *	the caller and, before that, only CPUs that have not parked
+ *
+ * Context: any.
+ */
+void crash_stop_mask_backtrace(struct cpumask *mask)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, mask)
+		if (crash_stop_cpu_stopped(cpu) ||
+		    (crash_stop_begun() && cpu != raw_smp_processor_id()))
+			cpumask_clear_cpu(cpu, mask);
+}

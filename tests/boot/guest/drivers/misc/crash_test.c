@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Panic in many ways: the hostile half of the boot tests.
+ *
+ * Built into stock and patched kernels alike. One line written to
+ * /proc/crash_test says what each CPU does and what the others suffer:
+ *
+ *	panic=N oops=N hardirq=N nmi=N	CPU N is the one that crashes, and how
+ *	also=LIST	these CPUs panic at the same time
+ *	alsonmi=LIST	as also=, but in NMI context
+ *	wedged=LIST	these spin with interrupts off
+ *	lock=N		CPU N holds the kexec lock
+ *	reboot=N	CPU N is inside machine_restart()
+ *	dumping=N	CPU N runs kmsg_dump(OOPS) over and over
+ *	dumper=HOW	a kmsg dumper that is registered before the store ...
+ *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic
+ *	warn=1		the dumper hits a WARN as well
+ *
+ * All other CPUs run crash_test_busy(). Each CPU counts while it runs, so that
+ * the first dumper can tell which ones still do. Times are get_cycles().
+ */
+#define pr_fmt(fmt) "crash_test: " fmt
+
+#include <linux/cpumask.h>
+#include <linux/crash_stop.h>
+#include <linux/delay.h>
+#include <linux/init.h>
+#include <linux/irq_work.h>
+#include <linux/kernel.h>
+#include <linux/kmsg_dump.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/nmi.h>
+#include <linux/panic.h>
+#include <linux/panic_notifier.h>
+#include <linux/percpu.h>
+#include <linux/proc_fs.h>
+#include <linux/reboot.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+#include <linux/timex.h>
+#include <linux/uaccess.h>
+#include <linux/version.h>
+#ifdef CONFIG_X86
+#include <asm/apic.h>
+#include <asm/nmi.h>
+#endif
+
+#define STILL_US	2000	/* how long the dumper watches the others */
+#define START_MS	200	/* what the threads need to get to their places */
+
+enum role { BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LOCK, REBOOT, DUMPING };
+
+static enum role roles[NR_CPUS];
+static DEFINE_PER_CPU(unsigned long, beats);
+static char dumper_how[16], notifier_how[16];
+static bool warn_in_dumper;
+static atomic_t go = ATOMIC_INIT(0);
+static unsigned long cycles_per_ms;
+static cycles_t panic_at;
+
+#ifdef CONFIG_KEXEC_CORE
+extern atomic_t __kexec_lock;
+#endif
+
+static void beat(void)
+{
+	WRITE_ONCE(*raw_cpu_ptr(&beats), *raw_cpu_ptr(&beats) + 1);
+}
+
+static unsigned long us_since_panic(void)
+{
+	return (unsigned long)(get_cycles() - panic_at) * 1000 / (cycles_per_ms ?: 1);
+}
+
+static void misbehave(const char *how)
+{
+	if (!strcmp(how, "fault"))
+		WRITE_ONCE(*(int *)8, 0);
+	else if (!strcmp(how, "bug"))
+		BUG();
+	else if (!strcmp(how, "panic"))
+		panic("crash_test: panic in a callback");
+}
+
+/* Which other CPUs run on while the log is saved? */
+static void watch_others(void)
+{
+	static unsigned long before[NR_CPUS];
+	static struct cpumask moving;
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		before[cpu] = READ_ONCE(per_cpu(beats, cpu));
+	udelay(STILL_US);
+	for_each_possible_cpu(cpu)
+		if (cpu != raw_smp_processor_id() && before[cpu] != READ_ONCE(per_cpu(beats, cpu)))
+			cpumask_set_cpu(cpu, &moving);
+	pr_emerg("running on: [%*pbl]\n", cpumask_pr_args(&moving));
+}
+
+#ifdef CONFIG_CRASH_STOP
+static void show_result(void)
+{
+	const struct crash_stop_result *r = crash_stop_result();
+	unsigned int cpu;
+
+	if (!r)
+		return;
+	for_each_possible_cpu(cpu) {
+		const struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
+
+		if (atomic_read(&p->state) == CRASH_CPU_STOPPED)
+			pr_emerg("cpu %u how %d us %u msg \"%s\"\n", cpu, p->how, p->us, p->msg);
+	}
+}
+#else
+static void show_result(void) { }
+#endif
+
+static int dumps;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define DUMP_ARGS	struct kmsg_dumper *dumper, struct kmsg_dump_detail *detail
+#define DUMP_REASON	(detail->reason)
+#else
+#define DUMP_ARGS	struct kmsg_dumper *dumper, enum kmsg_dump_reason reason
+#define DUMP_REASON	(reason)
+#endif
+
+static void first_dump(DUMP_ARGS)
+{
+	if (DUMP_REASON != KMSG_DUMP_PANIC)
+		return;
+	pr_emerg("dump %d begins at %lu us on cpu %d\n", ++dumps, us_since_panic(),
+		 raw_smp_processor_id());
+	watch_others();
+	show_result();
+	if (warn_in_dumper)
+		WARN(1, "crash_test: a warning in a dumper\n");
+	misbehave(dumper_how);
+}
+
+static void last_dump(DUMP_ARGS)
+{
+	if (DUMP_REASON == KMSG_DUMP_PANIC)
+		pr_emerg("dump ends at %lu us\n", us_since_panic());
+}
+
+static struct kmsg_dumper first_dumper = { .dump = first_dump };
+static struct kmsg_dumper last_dumper = { .dump = last_dump };
+
+static int notified(struct notifier_block *nb, unsigned long val, void *v)
+{
+	pr_emerg("notifier at %lu us\n", us_since_panic());
+	misbehave(notifier_how);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block notifier = { .notifier_call = notified, .priority = INT_MAX };
+
+static noinline void crash_test_panic(void)
+{
+	panic_at = get_cycles();
+	panic("crash_test: on purpose");
+}
+
+static void crash_test_irq_work(struct irq_work *work)
+{
+	crash_test_panic();
+}
+
+static struct irq_work irq_work = IRQ_WORK_INIT_HARD(crash_test_irq_work);
+
+#ifdef CONFIG_X86
+static int crash_test_nmi(unsigned int type, struct pt_regs *regs)
+{
+	enum role role = roles[raw_smp_processor_id()];
+
+	if (role != NMI && role != ALSO_NMI)
+		return NMI_DONE;
+	if (role == NMI)
+		panic_at = get_cycles();
+	/* The second CPU is to lose while it is in NMI context. */
+	while (role == ALSO_NMI && atomic_read(&panic_cpu) == PANIC_CPU_INVALID)
+		cpu_relax();
+	nmi_panic(regs, "crash_test: in NMI");
+	return NMI_HANDLED;
+}
+
+static void nmi_self(void)
+{
+	apic->send_IPI_mask(cpumask_of(raw_smp_processor_id()), NMI_VECTOR);
+	mdelay(1000);
+}
+#else
+static void nmi_self(void)
+{
+	pr_emerg("no NMI that this driver can send to itself\n");
+}
+#endif
+
+static noinline void crash_test_wedged(void)
+{
+	local_irq_disable();
+	for (;;) {
+		beat();
+		cpu_relax();
+	}
+}
+
+static noinline void crash_test_busy(void)
+{
+	for (;;) {
+		beat();
+		cpu_relax();
+		cond_resched();
+	}
+}
+
+static noinline void crash_test_lock(void)
+{
+#ifdef CONFIG_KEXEC_CORE
+	atomic_set(&__kexec_lock, 1);
+#endif
+	crash_test_busy();
+}
+
+static noinline void crash_test_dumping(void)
+{
+	for (;;) {
+		beat();
+		kmsg_dump(KMSG_DUMP_OOPS);
+	}
+}
+
+static int thread(void *unused)
+{
+	enum role role = roles[raw_smp_processor_id()];
+
+	if (role == WEDGED)
+		crash_test_wedged();
+	if (role == BUSY)
+		crash_test_busy();
+	if (role == DUMPING)
+		crash_test_dumping();
+	if (role == LOCK)
+		crash_test_lock();
+
+	/* The others start together, interrupts off so that nothing comes between. */
+	local_irq_disable();
+	while (!atomic_read(&go))
+		cpu_relax();
+	switch (role) {
+	case PANIC:
+	case ALSO:
+		crash_test_panic();
+		break;
+	case OOPS:
+		panic_at = get_cycles();
+		misbehave("fault");
+		break;
+	case HARDIRQ:
+		irq_work_queue(&irq_work);
+		local_irq_enable();
+		break;
+	case NMI:
+	case ALSO_NMI:
+		nmi_self();
+		break;
+	case REBOOT:
+		machine_restart(NULL);
+		break;
+	default:
+		break;
+	}
+	local_irq_enable();
+	crash_test_busy();
+	return 0;
+}
+
+static void set_roles(const char *list, enum role role)
+{
+	static struct cpumask mask;
+	unsigned int cpu;
+
+	if (cpulist_parse(list, &mask))
+		pr_err("bad list %s\n", list);
+	for_each_cpu(cpu, &mask)
+		roles[cpu] = role;
+}
+
+static void parse(char *line)
+{
+	static const struct { const char *name; enum role role; } words[] = {
+		{ "panic", PANIC }, { "oops", OOPS }, { "hardirq", HARDIRQ }, { "nmi", NMI },
+		{ "also", ALSO }, { "alsonmi", ALSO_NMI }, { "wedged", WEDGED },
+		{ "lock", LOCK }, { "reboot", REBOOT }, { "dumping", DUMPING },
+	};
+	char *word, *value;
+	int i;
+
+	while ((word = strsep(&line, " \n"))) {
+		value = strchr(word, '=');
+		if (!value)
+			continue;
+		*value++ = 0;
+		for (i = 0; i < ARRAY_SIZE(words); i++)
+			if (!strcmp(word, words[i].name))
+				set_roles(value, words[i].role);
+		if (!strcmp(word, "dumper"))
+			strscpy(dumper_how, value, sizeof(dumper_how));
+		if (!strcmp(word, "notifier"))
+			strscpy(notifier_how, value, sizeof(notifier_how));
+		if (!strcmp(word, "warn"))
+			warn_in_dumper = true;
+	}
+}
+
+static void calibrate(void)
+{
+	ktime_t t = ktime_get();
+	cycles_t c = get_cycles();
+
+	mdelay(20);
+	c = get_cycles() - c;
+	cycles_per_ms = (unsigned long)c * 1000 / (unsigned long)ktime_us_delta(ktime_get(), t);
+}
+
+static ssize_t crash_test_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	struct task_struct *threads[NR_CPUS] = {};
+	unsigned int cpu;
+	char *line;
+	int pass;
+
+	line = memdup_user_nul(buf, len);
+	if (IS_ERR(line))
+		return PTR_ERR(line);
+	parse(line);
+	kfree(line);
+	calibrate();
+	pr_emerg("%lu cycles per ms\n", cycles_per_ms);
+	panic_at = get_cycles();	/* until a crashing CPU says better (sysrq, lkdtm) */
+
+	/* All threads exist before the first one wedges: kthreadd must not get stuck behind it. */
+	for_each_online_cpu(cpu) {
+		threads[cpu] = kthread_create(thread, NULL, "crash_test/%u", cpu);
+		kthread_bind(threads[cpu], cpu);
+	}
+	for (pass = 0; pass < 2; pass++)
+		for_each_online_cpu(cpu)
+			if (pass == (roles[cpu] != BUSY && roles[cpu] != DUMPING))
+				wake_up_process(threads[cpu]);
+	mdelay(START_MS);
+	for_each_online_cpu(cpu)
+		if (roles[cpu] == REBOOT)
+			pr_emerg("a reboot begins\n");
+	atomic_set(&go, 1);
+	return len;
+}
+
+static const struct proc_ops crash_test_ops = {
+	.proc_write	= crash_test_write,
+};
+
+static int __init crash_test_first(void)
+{
+	return kmsg_dump_register(&first_dumper);
+}
+core_initcall(crash_test_first);
+
+static int __init crash_test_init(void)
+{
+#ifdef CONFIG_X86
+	register_nmi_handler(NMI_LOCAL, crash_test_nmi, 0, "crash_test");
+#endif
+	atomic_notifier_chain_register(&panic_notifier_list, &notifier);
+	proc_create("crash_test", 0200, NULL, &crash_test_ops);
+	return kmsg_dump_register(&last_dumper);
+}
+late_initcall(crash_test_init);

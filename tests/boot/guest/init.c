@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's whole user space: hand out the evidence, then obey.
+ *
+ * In the first kernel it prints what the store holds from the last panic, says
+ * "ready", and takes commands, one a line, from the console:
+ *
+ *	kexec CMDLINE		load /crash/kernel and /crash/initrd for a crash
+ *	write PATH TEXT		write TEXT to a file
+ *	loop-kexec CMDLINE	a child loads that image over and over
+ *	loop-hotplug N		a child takes CPU N off and on over and over
+ *	reboot
+ *
+ * In the crash kernel it prints the notes of /proc/vmcore, what vmcoreinfo says
+ * of the stop, and the per-CPU states that it points to, and restarts.
+ *
+ * Every line of its own begins with "guest: ".
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MAX_CPUS 64
+#define CRASH_LOAD 2 /* KEXEC_FILE_ON_CRASH */
+
+static void say(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	printf("guest: ");
+	vprintf(fmt, args);
+	printf("\n");
+	fflush(stdout);
+	va_end(args);
+}
+
+static void restart(void)
+{
+	say("restart");
+	reboot(RB_AUTOBOOT);
+	for (;;)
+		pause();
+}
+
+/* One record of the store, each line marked so that nothing else is taken for it. */
+static void show_record(const char *name)
+{
+	char path[300], *line = NULL;
+	size_t size = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/pstore/%s", name);
+	f = fopen(path, "r");
+	if (!f)
+		return;
+	say("record %s", name);
+	while (getline(&line, &size, f) > 0) {
+		line[strcspn(line, "\n")] = 0;
+		printf("store| %s\n", line);
+	}
+	say("record ends");
+	fclose(f);
+	unlink(path);
+}
+
+static int is_record(const struct dirent *d)
+{
+	return !strncmp(d->d_name, "dmesg-", 6);
+}
+
+static void show_store(void)
+{
+	struct dirent **list;
+	int n = scandir("/pstore", &list, is_record, alphasort);
+
+	say("store holds %d records", n < 0 ? 0 : n);
+	for (int i = 0; i < n; i++)
+		show_record(list[i]->d_name);
+}
+
+static long load_crash_kernel(const char *cmdline)
+{
+	int kernel = open("/crash/kernel", O_RDONLY), initrd = open("/crash/initrd", O_RDONLY);
+	long err = syscall(SYS_kexec_file_load, kernel, initrd, strlen(cmdline) + 1, cmdline,
+			   CRASH_LOAD);
+
+	close(kernel);
+	close(initrd);
+	return err;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY), err = 0;
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		err = errno;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static void obey(char *line)
+{
+	char *arg = strchr(line, ' '), path[100];
+
+	if (arg)
+		*arg++ = 0;
+	if (!strcmp(line, "kexec") && arg) {
+		say("kexec %s", load_crash_kernel(arg) ? strerror(errno) : "ok");
+	} else if (!strcmp(line, "write") && arg) {
+		char *text = strchr(arg, ' ');
+		int err;
+
+		if (!text)
+			return;
+		*text++ = 0;
+		err = write_file(arg, text);
+		say("write %s %s", arg, err ? strerror(err) : "ok");
+	} else if (!strcmp(line, "loop-kexec") && arg) {
+		if (!fork())
+			for (;;)
+				load_crash_kernel(arg);
+		usleep(100000);
+		say("loop ok");
+	} else if (!strcmp(line, "loop-hotplug") && arg) {
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%s/online", arg);
+		if (!fork())
+			for (;;) {
+				write_file(path, "0");
+				write_file(path, "1");
+			}
+		usleep(100000);
+		say("loop ok");
+	} else if (!strcmp(line, "reboot")) {
+		restart();
+	} else {
+		say("unknown command %s", line);
+	}
+}
+
+static uint8_t *core;
+static size_t core_phnum;
+static Elf64_Phdr *core_ph;
+static int core_fd;
+
+/* Read the crashed kernel's memory at a virtual address. */
+static bool peek(uint64_t addr, void *to, size_t len)
+{
+	for (size_t i = 0; i < core_phnum; i++) {
+		Elf64_Phdr *p = &core_ph[i];
+
+		if (p->p_type == PT_LOAD && addr >= p->p_vaddr &&
+		    addr + len <= p->p_vaddr + p->p_memsz)
+			return pread(core_fd, to, len, p->p_offset + addr - p->p_vaddr) ==
+			       (ssize_t)len;
+	}
+	return false;
+}
+
+static uint64_t info(const char *text, const char *key, int base)
+{
+	const char *at = strstr(text, key);
+
+	return at ? strtoull(at + strlen(key), NULL, base) : 0;
+}
+
+/* The states of all CPUs, by the way that vmcoreinfo gives. */
+static void show_states(const char *text, int notes)
+{
+	uint64_t var = info(text, "SYMBOL(crash_stop_cpu)=", 16);
+	uint64_t offsets = info(text, "SYMBOL(__per_cpu_offset)=", 16);
+	uint64_t msg = info(text, "OFFSET(crash_cpu.msg)=", 10);
+	uint64_t size = info(text, "SIZE(crash_cpu)=", 10);
+	uint8_t cpu[256];
+
+	if (!var || !offsets || size > sizeof(cpu))
+		return;
+	for (int i = 0; i < notes; i++) {
+		uint64_t offset;
+		int32_t state, note, how, us;
+
+		if (!peek(offsets + i * 8, &offset, 8) || !peek(var + offset, cpu, size)) {
+			say("state %d unreadable", i);
+			continue;
+		}
+		memcpy(&state, cpu + info(text, "OFFSET(crash_cpu.state)=", 10), 4);
+		memcpy(&note, cpu + info(text, "OFFSET(crash_cpu.note)=", 10), 4);
+		memcpy(&how, cpu + info(text, "OFFSET(crash_cpu.how)=", 10), 4);
+		memcpy(&us, cpu + info(text, "OFFSET(crash_cpu.us)=", 10), 4);
+		say("state %d state %d note %d how %d us %d msg \"%.*s\"", i, state, note, how, us,
+		    (int)(size - msg), cpu + msg);
+	}
+}
+
+static void show_core(void)
+{
+	Elf64_Ehdr head;
+	Elf64_Phdr *p;
+	uint8_t *at, *end;
+	const char *text = "";
+	int notes = 0;
+
+	core_fd = open("/proc/vmcore", O_RDONLY);
+	if (core_fd < 0 || pread(core_fd, &head, sizeof(head), 0) != sizeof(head)) {
+		say("vmcore %s", strerror(errno));
+		return;
+	}
+	core_phnum = head.e_phnum;
+	core_ph = calloc(core_phnum, sizeof(*core_ph));
+	pread(core_fd, core_ph, core_phnum * sizeof(*core_ph), head.e_phoff);
+	for (p = core_ph; p < core_ph + core_phnum && p->p_type != PT_NOTE; p++)
+		;
+	core = calloc(1, p->p_filesz + 1);
+	pread(core_fd, core, p->p_filesz, p->p_offset);
+	for (at = core, end = core + p->p_filesz; at + 12 <= end;) {
+		uint32_t *n = (uint32_t *)at;
+		const char *name = (const char *)(at + 12);
+		uint8_t *desc = at + 12 + ((n[0] + 3) & ~3u);
+
+		if (!n[0])
+			break;
+		if (!strcmp(name, "CORE") && n[2] == NT_PRSTATUS) {
+			printf("guest: note %d ", notes++);
+			for (uint32_t i = 0; i < n[1]; i++)
+				printf("%02x", desc[i]);
+			printf("\n");
+		} else if (!strcmp(name, "VMCOREINFO")) {
+			text = strndup((char *)desc, n[1]);
+		}
+		at = desc + ((n[1] + 3) & ~3u);
+	}
+	for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		if (strstr(line, "crash") || !strncmp(line, "KERNELOFFSET", 12) ||
+		    !strncmp(line, "SYMBOL(_stext)", 14)) {
+			int len = strcspn(line, "\n");
+
+			if (memmem(line, len, "crash", 5) || line[0] == 'K' || line[0] == 'S')
+				say("vmcoreinfo %.*s", len, line);
+		}
+	show_states(text, notes);
+	say("vmcore holds %d notes", notes);
+}
+
+int main(void)
+{
+	char *line = NULL;
+	size_t size = 0;
+
+	mkdir("/proc", 0555);
+	mkdir("/sys", 0555);
+	mkdir("/pstore", 0755);
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	mount("pstore", "/pstore", "pstore", 0, NULL);
+
+	if (!access("/proc/vmcore", F_OK)) {
+		say("crash kernel");
+		show_core();
+		restart();
+	}
+	say("first kernel, %ld CPUs", sysconf(_SC_NPROCESSORS_ONLN));
+	show_store();
+	say("ready");
+	while (getline(&line, &size, stdin) > 0) {
+		line[strcspn(line, "\r\n")] = 0;
+		if (*line)
+			obey(line);
+	}
+	restart();
+}

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One guest under QEMU: its console with outside times, its commands, its CPUs.
+
+What comes out is a Transcript, which is all that the evidence and the verdicts
+look at; a transcript can be recorded and judged again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import select
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from errors import Unusable
+
+# Two clocks, in seconds, both generous: guests are emulated on a busy host.
+SILENCE_S = 60.0
+TOTAL_S = 180.0
+# Until the machine is taken for hung after the kernel's last word.
+SETTLE_S = 0.3
+
+
+@dataclasses.dataclass
+class Transcript:
+    """What a run left behind."""
+
+    command: str
+    lines: list[tuple[float, str]] = dataclasses.field(default_factory=list)
+    registers: list[str] = dataclasses.field(default_factory=list)  # "info registers -a", twice
+    end: str = "crashed"  # done, silent, timeout, qemu
+
+    def text(self) -> str:
+        """As it is written to a log, the reproducing command first."""
+        head = [f"$ {self.command}", f"# end: {self.end}"]
+        regs = [f"# registers {i}| {l}" for i, r in enumerate(self.registers) for l in r.splitlines()]
+        return "\n".join(head + [f"[{t:9.4f}] {line}" for t, line in self.lines] + regs) + "\n"
+
+    @staticmethod
+    def parse(text: str) -> "Transcript":
+        """Read a log back."""
+        lines = text.splitlines()
+        result = Transcript(lines[0].removeprefix("$ ") if lines else "")
+        registers: dict[str, list[str]] = {}
+        for line in lines[1:]:
+            if line.startswith("# end: "):
+                result.end = line.removeprefix("# end: ")
+            elif line.startswith("# registers "):
+                number, _, rest = line.removeprefix("# registers ").partition("| ")
+                registers.setdefault(number, []).append(rest)
+            elif line.startswith("["):
+                stamp, _, rest = line[1:].partition("] ")
+                result.lines.append((float(stamp), rest))
+        result.registers = ["\n".join(r) for r in registers.values()]
+        return result
+
+
+class Monitor:
+    """QEMU's machine protocol on a socket."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self._socket.connect(str(path))
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise Unusable("qemu: its monitor did not come up within 10 s")
+                time.sleep(0.02)
+        self._file = self._socket.makefile("rw")
+        self._file.readline()
+        self._ask({"execute": "qmp_capabilities"})
+
+    def _ask(self, request: dict) -> dict:
+        self._file.write(json.dumps(request) + "\n")
+        self._file.flush()
+        while line := self._file.readline():
+            answer = json.loads(line)
+            if "return" in answer or "error" in answer:
+                return answer
+        return {}
+
+    def registers(self) -> str:
+        """The registers of all CPUs."""
+        request = {"execute": "human-monitor-command", "arguments": {"command-line": "info registers -a"}}
+        return str(self._ask(request).get("return", ""))
+
+    def reset(self) -> None:
+        """Press the reset button; memory stays."""
+        self._ask({"execute": "system_reset"})
+
+
+class Guest:
+    """A guest that is running."""
+
+    def __init__(self, command: list[str]) -> None:
+        self._dir = tempfile.TemporaryDirectory(prefix="crash-stop-")
+        path = pathlib.Path(self._dir.name, "qmp")
+        full = command + ["-qmp", f"unix:{path},server=on,wait=off"]
+        self.transcript = Transcript(shlex.join(command))
+        try:
+            self._qemu = subprocess.Popen(full, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                          stderr=subprocess.STDOUT, bufsize=0, start_new_session=True)
+        except FileNotFoundError as error:
+            raise Unusable(f"{command[0]}: not found; install it (crash-stop prints the apt-get line)") from error
+        self.monitor = Monitor(path)
+        self._start = self._last = time.monotonic()
+        self._pending = b""
+
+    def next_line(self, quiet_s: float = SILENCE_S) -> str | None:
+        """The next console line; None when there is none for quiet_s or no more at all."""
+        while b"\n" not in self._pending:
+            now = time.monotonic()
+            left = min(self._last + quiet_s, self._start + TOTAL_S) - now
+            if left <= 0:
+                self.transcript.end = "timeout" if now >= self._start + TOTAL_S else "silent"
+                return None
+            if not select.select([self._qemu.stdout], [], [], left)[0]:
+                continue
+            data = os.read(self._qemu.stdout.fileno(), 65536)
+            if not data:
+                self.transcript.end = "qemu"
+                return None
+            self._last = time.monotonic()
+            self._pending += data
+        raw, _, self._pending = self._pending.partition(b"\n")
+        line = raw.decode("utf-8", "replace").rstrip("\r")
+        self.transcript.lines.append((self._last - self._start, line))
+        return line
+
+    def send(self, line: str) -> None:
+        """A command for the guest's init."""
+        try:
+            self._qemu.stdin.write(line.encode() + b"\n")
+        except BrokenPipeError:
+            self.transcript.end = "qemu"
+
+    def close(self) -> None:
+        """Stop QEMU, whatever it does."""
+        try:
+            os.killpg(self._qemu.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._qemu.wait()
+        self._dir.cleanup()
+
+
+def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
+    """Boot, give the commands, and follow the machine until it has restarted.
+
+    A command is given when the one before was answered; the last one panics.
+    When the kernel has said last_word, its registers are read and the reset
+    button is pressed. A second "guest: ready" ends the run.
+    """
+    guest = Guest(command)
+    todo = list(commands)
+    boots = 0
+    try:
+        while (line := guest.next_line()) is not None:
+            if line.startswith("guest: ready"):
+                boots += 1
+                if boots == 2:
+                    guest.transcript.end = "done"
+                    break
+            if todo and line.startswith(("guest: ready", "guest: kexec", "guest: write", "guest: loop")):
+                guest.send(todo.pop(0))
+            if last_word in line and boots == 1:
+                time.sleep(SETTLE_S)
+                guest.transcript.registers.append(guest.monitor.registers())
+                time.sleep(SETTLE_S)
+                guest.transcript.registers.append(guest.monitor.registers())
+                guest.monitor.reset()
+    finally:
+        guest.close()
+    return guest.transcript

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * As much of the kernel as the core's own files need, on a fake machine.
+ *
+ * The core is compiled as it is; every <linux/...> and <asm/...> header that it
+ * includes is this one. Per-CPU variables are arrays, and the CPU that runs is
+ * the coroutine that runs (machine.c).
+ */
+#ifndef SHIM_H
+#define SHIM_H
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef uint64_t u64;
+typedef int64_t s64;
+typedef uint32_t u32;
+
+#define CONFIG_CRASH_STOP	1
+#define CONFIG_CRASH_STOP_DUMP	1
+#define CONFIG_SMP		1
+#define CONFIG_RANDOMIZE_BASE	1
+#define IS_ENABLED(x)		(x)
+
+#define NR_CPUS			4
+#define NSEC_PER_USEC		1000L
+#define NSEC_PER_MSEC		1000000L
+#define PANIC_CPU_INVALID	(-1)
+#define KERN_EMERG		""
+#define KERN_INFO		""
+#define INT_MAX_PRIO		INT_MAX
+
+#define __printf(a, b)		__attribute__((format(printf, a, b)))
+#undef __printf
+#define __printf(a, b)
+#define __noreturn		__attribute__((noreturn))
+#define __noclone
+#define __percpu
+#define barrier()		__asm__ volatile("" ::: "memory")
+#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
+#define EXPORT_SYMBOL_GPL(x)	struct shim_export_##x
+#define STACK_FRAME_NON_STANDARD(x) struct shim_frame_##x
+#define module_param(a, b, c)	struct shim_param_##a
+#define MODULE_PARM_DESC(a, b)	struct shim_desc_##a
+
+/* atomics */
+typedef struct { int counter; } atomic_t;
+#define ATOMIC_INIT(i)		{ (i) }
+#define atomic_read(v)		__atomic_load_n(&(v)->counter, __ATOMIC_RELAXED)
+#define atomic_read_acquire(v)	__atomic_load_n(&(v)->counter, __ATOMIC_ACQUIRE)
+#define atomic_set(v, i)	__atomic_store_n(&(v)->counter, (i), __ATOMIC_RELAXED)
+#define atomic_set_release(v, i) __atomic_store_n(&(v)->counter, (i), __ATOMIC_RELEASE)
+#define atomic_inc(v)		((void)__atomic_fetch_add(&(v)->counter, 1, __ATOMIC_SEQ_CST))
+#define atomic_dec_and_test(v)	(__atomic_sub_fetch(&(v)->counter, 1, __ATOMIC_SEQ_CST) == 0)
+#define atomic_xchg(v, i)	__atomic_exchange_n(&(v)->counter, (i), __ATOMIC_SEQ_CST)
+#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+static inline bool atomic_try_cmpxchg(atomic_t *v, int *old, int new)
+{
+	return __atomic_compare_exchange_n(&v->counter, old, new, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
+}
+
+/* CPUs */
+int raw_smp_processor_id(void);
+#define DEFINE_PER_CPU(type, name)	type name[NR_CPUS]
+#define DEFINE_PER_CPU_ALIGNED(type, name) type name[NR_CPUS]
+#define DECLARE_PER_CPU(type, name)	extern type name[NR_CPUS]
+#define DECLARE_PER_CPU_ALIGNED(type, name) extern type name[NR_CPUS]
+#define per_cpu(name, cpu)		((name)[cpu])
+#define this_cpu_ptr(p)			(&(*(p))[raw_smp_processor_id()])
+#define per_cpu_ptr(p, cpu)		(&(p)[cpu])
+
+struct cpumask { unsigned long bits; };
+extern struct cpumask shim_online;
+#define cpu_online(cpu)			cpumask_test_cpu(cpu, &shim_online)
+#define cpumask_test_cpu(cpu, m)	(((m)->bits >> (cpu)) & 1)
+#define cpumask_set_cpu(cpu, m)		((void)((m)->bits |= 1ul << (cpu)))
+#define cpumask_clear_cpu(cpu, m)	((void)((m)->bits &= ~(1ul << (cpu))))
+#define cpumask_copy(to, from)		((void)((to)->bits = (from)->bits))
+#define cpumask_empty(m)		(!(m)->bits)
+#define for_each_cpu(cpu, m)		\
+	for ((cpu) = 0; (cpu) < NR_CPUS; (cpu)++) if (cpumask_test_cpu(cpu, m))
+#define for_each_online_cpu(cpu)	for_each_cpu(cpu, &shim_online)
+#define cpumask_pr_args(m)		NR_CPUS, (m)
+static inline void set_cpu_online(unsigned int cpu, bool on)
+{
+	if (on)
+		cpumask_set_cpu(cpu, &shim_online);
+	else
+		cpumask_clear_cpu(cpu, &shim_online);
+}
+
+void local_irq_disable(void);
+unsigned long shim_irq_save(void);
+void shim_irq_restore(unsigned long flags);
+#define local_irq_save(flags)		((flags) = shim_irq_save())
+#define local_irq_restore(flags)	shim_irq_restore(flags)
+
+/* time */
+u64 sched_clock(void);
+void udelay(unsigned long us);
+void cpu_relax(void);
+#define div_u64(a, b)			((a) / (b))
+#define clamp_t(type, v, lo, hi)	\
+	({ type v_ = (type)(v), l_ = (type)(lo), h_ = (type)(hi); \
+	   v_ < l_ ? l_ : v_ > h_ ? h_ : v_; })
+
+/* words */
+#ifndef pr_fmt
+#define pr_fmt(fmt) fmt
+#endif
+int printk(const char *fmt, ...);
+#define pr_emerg(...)			shim_pr(pr_fmt, __VA_ARGS__)
+#define shim_pr(f, fmt, ...)		printk(f(fmt), ##__VA_ARGS__)
+int vscnprintf(char *buf, size_t size, const char *fmt, va_list args);
+int scnprintf(char *buf, size_t size, const char *fmt, ...);
+extern char _stext[];
+
+/* panic */
+extern atomic_t panic_cpu;
+extern int panic_timeout;
+void __noreturn panic(const char *fmt, ...);
+void machine_emergency_restart(void);
+
+/* notifiers and dumpers */
+#define NOTIFY_DONE		0
+#define NOTIFY_STOP_MASK	0x8000
+struct notifier_block {
+	int (*notifier_call)(struct notifier_block *nb, unsigned long val, void *data);
+	struct notifier_block *next;
+};
+struct atomic_notifier_head { struct notifier_block *head; };
+extern struct atomic_notifier_head panic_notifier_list;
+#define rcu_read_lock()		((void)0)
+#define rcu_read_unlock()	((void)0)
+#define rcu_dereference_raw(p)	(p)
+
+enum kmsg_dump_reason { KMSG_DUMP_UNDEF, KMSG_DUMP_PANIC, KMSG_DUMP_OOPS, KMSG_DUMP_EMERG };
+struct kmsg_dumper { void (*dump)(struct kmsg_dumper *dumper, enum kmsg_dump_reason reason); };
+
+/* kdump */
+struct pt_regs { unsigned long ip; };
+struct kimage { int whole; };
+struct elf_prstatus_common { int pr_pid; };
+struct elf_prstatus { struct elf_prstatus_common common; struct pt_regs pr_reg; };
+typedef u32 note_buf_t[16];
+extern note_buf_t *crash_notes;
+extern struct kimage *kexec_crash_image;
+#define NT_PRSTATUS 1
+u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t len);
+void final_note(u32 *buf);
+void vmcoreinfo_append_str(const char *fmt, ...);
+#define VMCOREINFO_SYMBOL(x)		vmcoreinfo_append_str("SYMBOL(" #x ")\n")
+#define VMCOREINFO_SYMBOL_ARRAY(x)	vmcoreinfo_append_str("SYMBOL(" #x ")\n")
+#define VMCOREINFO_STRUCT_SIZE(x)	vmcoreinfo_append_str("SIZE(" #x ")\n")
+#define VMCOREINFO_OFFSET(x, y)		vmcoreinfo_append_str("OFFSET(" #x "." #y ")\n")
+static inline void crash_setup_regs(struct pt_regs *to, struct pt_regs *from)
+{
+	if (from)
+		*to = *from;
+	else
+		to->ip = 1000 + raw_smp_processor_id();
+}
+
+#endif /* SHIM_H */
