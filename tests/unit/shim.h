@@ -3,13 +3,14 @@
  * As much of the kernel as the core's own files need, on a fake machine.
  *
  * The core is compiled as it is; every <linux/...> and <asm/...> header that it
- * includes is this one. Per-CPU variables are arrays, and the CPU that runs is
- * the coroutine that runs (machine.c).
+ * includes is this one, but <linux/crash_stop.h>. Per-CPU variables are arrays,
+ * and the CPU that runs is the coroutine that runs (machine.c). An access that
+ * other CPUs may see is a point at which the machine may switch to another CPU
+ * or deliver a signal; plain accesses are not.
  */
 #ifndef SHIM_H
 #define SHIM_H
 
-#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,66 +33,63 @@ typedef uint32_t u32;
 #define NSEC_PER_USEC		1000L
 #define NSEC_PER_MSEC		1000000L
 #define PANIC_CPU_INVALID	(-1)
-#define KERN_EMERG		""
-#define KERN_INFO		""
-#define INT_MAX_PRIO		INT_MAX
 
-#define __printf(a, b)		__attribute__((format(printf, a, b)))
-#undef __printf
-#define __printf(a, b)
+#define __printf(a, b)		/* gcc knows neither %ps nor %*pbl */
 #define __noreturn		__attribute__((noreturn))
 #define __noclone
-#define __percpu
-#define barrier()		__asm__ volatile("" ::: "memory")
-#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define EXPORT_SYMBOL_GPL(x)	struct shim_export_##x
 #define STACK_FRAME_NON_STANDARD(x) struct shim_frame_##x
-#define module_param(a, b, c)	struct shim_param_##a
-#define MODULE_PARM_DESC(a, b)	struct shim_desc_##a
+#define module_param(name, type, perm) type *shim_param_##name = &(name)
+#define MODULE_PARM_DESC(name, text) struct shim_desc_##name
+typedef unsigned int uint;
 
-/* atomics */
+/* memory */
+void machine_point(void);
+#define barrier()		__asm__ volatile("" ::: "memory")
+#define READ_ONCE(x)		(machine_point(), *(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v)	(machine_point(), (void)(*(volatile __typeof__(x) *)&(x) = (v)))
+#define smp_mb()		(machine_point(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
+
 typedef struct { int counter; } atomic_t;
 #define ATOMIC_INIT(i)		{ (i) }
-#define atomic_read(v)		__atomic_load_n(&(v)->counter, __ATOMIC_RELAXED)
-#define atomic_read_acquire(v)	__atomic_load_n(&(v)->counter, __ATOMIC_ACQUIRE)
-#define atomic_set(v, i)	__atomic_store_n(&(v)->counter, (i), __ATOMIC_RELAXED)
-#define atomic_set_release(v, i) __atomic_store_n(&(v)->counter, (i), __ATOMIC_RELEASE)
-#define atomic_inc(v)		((void)__atomic_fetch_add(&(v)->counter, 1, __ATOMIC_SEQ_CST))
-#define atomic_dec_and_test(v)	(__atomic_sub_fetch(&(v)->counter, 1, __ATOMIC_SEQ_CST) == 0)
-#define atomic_xchg(v, i)	__atomic_exchange_n(&(v)->counter, (i), __ATOMIC_SEQ_CST)
-#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define ATOMIC_OP(op, v, ...)	(machine_point(), __atomic_##op(&(v)->counter, __VA_ARGS__))
+#define atomic_read(v)		ATOMIC_OP(load_n, v, __ATOMIC_RELAXED)
+#define atomic_read_acquire(v)	ATOMIC_OP(load_n, v, __ATOMIC_ACQUIRE)
+#define atomic_set(v, i)	ATOMIC_OP(store_n, v, i, __ATOMIC_RELAXED)
+#define atomic_set_release(v, i) ATOMIC_OP(store_n, v, i, __ATOMIC_RELEASE)
+#define atomic_inc(v)		((void)ATOMIC_OP(fetch_add, v, 1, __ATOMIC_SEQ_CST))
+#define atomic_dec_and_test(v)	(ATOMIC_OP(sub_fetch, v, 1, __ATOMIC_SEQ_CST) == 0)
+#define atomic_xchg(v, i)	ATOMIC_OP(exchange_n, v, i, __ATOMIC_SEQ_CST)
 static inline bool atomic_try_cmpxchg(atomic_t *v, int *old, int new)
 {
-	return __atomic_compare_exchange_n(&v->counter, old, new, false, __ATOMIC_SEQ_CST,
-					   __ATOMIC_SEQ_CST);
+	return ATOMIC_OP(compare_exchange_n, v, old, new, false, __ATOMIC_SEQ_CST,
+			 __ATOMIC_SEQ_CST);
 }
 
 /* CPUs */
 int raw_smp_processor_id(void);
 #define DEFINE_PER_CPU(type, name)	type name[NR_CPUS]
-#define DEFINE_PER_CPU_ALIGNED(type, name) type name[NR_CPUS]
 #define DECLARE_PER_CPU(type, name)	extern type name[NR_CPUS]
-#define DECLARE_PER_CPU_ALIGNED(type, name) extern type name[NR_CPUS]
 #define per_cpu(name, cpu)		((name)[cpu])
 #define this_cpu_ptr(p)			(&(*(p))[raw_smp_processor_id()])
 #define per_cpu_ptr(p, cpu)		(&(p)[cpu])
 
 struct cpumask { unsigned long bits; };
 extern struct cpumask shim_online;
-#define cpu_online(cpu)			cpumask_test_cpu(cpu, &shim_online)
+#define cpu_online(cpu)			(machine_point(), cpumask_test_cpu(cpu, &shim_online))
 #define cpumask_test_cpu(cpu, m)	(((m)->bits >> (cpu)) & 1)
 #define cpumask_set_cpu(cpu, m)		((void)((m)->bits |= 1ul << (cpu)))
 #define cpumask_clear_cpu(cpu, m)	((void)((m)->bits &= ~(1ul << (cpu))))
 #define cpumask_copy(to, from)		((void)((to)->bits = (from)->bits))
 #define cpumask_empty(m)		(!(m)->bits)
-#define for_each_cpu(cpu, m)		\
-	for ((cpu) = 0; (cpu) < NR_CPUS; (cpu)++) if (cpumask_test_cpu(cpu, m))
-#define for_each_online_cpu(cpu)	for_each_cpu(cpu, &shim_online)
 #define cpumask_pr_args(m)		NR_CPUS, (m)
+#define for_each_cpu(cpu, m)		\
+	for ((cpu) = 0; (cpu) < NR_CPUS; (cpu)++) if (!cpumask_test_cpu(cpu, m)) { } else
+#define for_each_online_cpu(cpu)	for_each_cpu(cpu, &shim_online)
 static inline void set_cpu_online(unsigned int cpu, bool on)
 {
+	machine_point();
 	if (on)
 		cpumask_set_cpu(cpu, &shim_online);
 	else
@@ -100,9 +98,8 @@ static inline void set_cpu_online(unsigned int cpu, bool on)
 
 void local_irq_disable(void);
 unsigned long shim_irq_save(void);
-void shim_irq_restore(unsigned long flags);
+void local_irq_restore(unsigned long flags);
 #define local_irq_save(flags)		((flags) = shim_irq_save())
-#define local_irq_restore(flags)	shim_irq_restore(flags)
 
 /* time */
 u64 sched_clock(void);
@@ -117,9 +114,10 @@ void cpu_relax(void);
 #ifndef pr_fmt
 #define pr_fmt(fmt) fmt
 #endif
+#define KERN_EMERG		"\0010"
+#define KERN_INFO		"\0016"
 int printk(const char *fmt, ...);
-#define pr_emerg(...)			shim_pr(pr_fmt, __VA_ARGS__)
-#define shim_pr(f, fmt, ...)		printk(f(fmt), ##__VA_ARGS__)
+#define pr_emerg(fmt, ...)	printk(KERN_EMERG pr_fmt(fmt), ##__VA_ARGS__)
 int vscnprintf(char *buf, size_t size, const char *fmt, va_list args);
 int scnprintf(char *buf, size_t size, const char *fmt, ...);
 extern char _stext[];
@@ -151,23 +149,24 @@ struct pt_regs { unsigned long ip; };
 struct kimage { int whole; };
 struct elf_prstatus_common { int pr_pid; };
 struct elf_prstatus { struct elf_prstatus_common common; struct pt_regs pr_reg; };
-typedef u32 note_buf_t[16];
+typedef u32 note_buf_t[32];
 extern note_buf_t *crash_notes;
 extern struct kimage *kexec_crash_image;
 #define NT_PRSTATUS 1
 u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t len);
 void final_note(u32 *buf);
+void crash_setup_regs(struct pt_regs *to, struct pt_regs *from);
+
+/* As in the kernel, since the length of each line is what counts. */
 void vmcoreinfo_append_str(const char *fmt, ...);
-#define VMCOREINFO_SYMBOL(x)		vmcoreinfo_append_str("SYMBOL(" #x ")\n")
-#define VMCOREINFO_SYMBOL_ARRAY(x)	vmcoreinfo_append_str("SYMBOL(" #x ")\n")
-#define VMCOREINFO_STRUCT_SIZE(x)	vmcoreinfo_append_str("SIZE(" #x ")\n")
-#define VMCOREINFO_OFFSET(x, y)		vmcoreinfo_append_str("OFFSET(" #x "." #y ")\n")
-static inline void crash_setup_regs(struct pt_regs *to, struct pt_regs *from)
-{
-	if (from)
-		*to = *from;
-	else
-		to->ip = 1000 + raw_smp_processor_id();
-}
+extern unsigned long __per_cpu_offset[NR_CPUS];
+#define VMCOREINFO_SYMBOL(x)	\
+	vmcoreinfo_append_str("SYMBOL(%s)=%lx\n", #x, (unsigned long)&x)
+#define VMCOREINFO_SYMBOL_ARRAY(x) \
+	vmcoreinfo_append_str("SYMBOL(%s)=%lx\n", #x, (unsigned long)x)
+#define VMCOREINFO_STRUCT_SIZE(x) \
+	vmcoreinfo_append_str("SIZE(%s)=%lu\n", #x, (unsigned long)sizeof(struct x))
+#define VMCOREINFO_OFFSET(x, y)	\
+	vmcoreinfo_append_str("OFFSET(%s.%s)=%lu\n", #x, #y, (unsigned long)offsetof(struct x, y))
 
 #endif /* SHIM_H */

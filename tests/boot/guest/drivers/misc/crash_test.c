@@ -10,6 +10,7 @@
  *	alsonmi=LIST	as also=, but in NMI context
  *	wedged=LIST	these spin with interrupts off
  *	lock=N		CPU N holds the kexec lock
+ *	hold=1		so does the CPU that crashes
  *	reboot=N	CPU N is inside machine_restart()
  *	dumping=N	CPU N runs kmsg_dump(OOPS) over and over
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
@@ -49,15 +50,18 @@
 #endif
 
 #define STILL_US	2000	/* how long the dumper watches the others */
-#define START_MS	200	/* what the threads need to get to their places */
+#define START_MS	100	/* what the threads need to get to their places */
+#define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 
 enum role { BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LOCK, REBOOT, DUMPING };
 
 static enum role roles[NR_CPUS];
 static DEFINE_PER_CPU(unsigned long, beats);
 static char dumper_how[16], notifier_how[16];
-static bool warn_in_dumper;
-static atomic_t go = ATOMIC_INIT(0);
+static bool warn_in_dumper, hold_lock;
+static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
+static int together;		/* CPUs that crash at the same time */
+static bool reboot_first;
 static unsigned long cycles_per_ms;
 static cycles_t panic_at;
 
@@ -167,6 +171,12 @@ static noinline void crash_test_panic(void)
 	panic("crash_test: on purpose");
 }
 
+static noinline void crash_test_oops(void)
+{
+	panic_at = get_cycles();
+	WRITE_ONCE(*(int *)8, 0);
+}
+
 static void crash_test_irq_work(struct irq_work *work)
 {
 	crash_test_panic();
@@ -220,11 +230,16 @@ static noinline void crash_test_busy(void)
 	}
 }
 
-static noinline void crash_test_lock(void)
+static void take_kexec_lock(void)
 {
 #ifdef CONFIG_KEXEC_CORE
 	atomic_set(&__kexec_lock, 1);
 #endif
+}
+
+static noinline void crash_test_lock(void)
+{
+	take_kexec_lock();
 	crash_test_busy();
 }
 
@@ -249,18 +264,25 @@ static int thread(void *unused)
 	if (role == LOCK)
 		crash_test_lock();
 
+	while (!atomic_read(&go))
+		schedule_timeout_uninterruptible(1);
+
 	/* The others start together, interrupts off so that nothing comes between. */
 	local_irq_disable();
-	while (!atomic_read(&go))
+	atomic_inc(&arrived);
+	while (atomic_read(&arrived) < together)
 		cpu_relax();
+	if (reboot_first && role != REBOOT)
+		mdelay(REBOOT_MS);
+	if (hold_lock)
+		take_kexec_lock();
 	switch (role) {
 	case PANIC:
 	case ALSO:
 		crash_test_panic();
 		break;
 	case OOPS:
-		panic_at = get_cycles();
-		misbehave("fault");
+		crash_test_oops();
 		break;
 	case HARDIRQ:
 		irq_work_queue(&irq_work);
@@ -316,6 +338,8 @@ static void parse(char *line)
 			strscpy(notifier_how, value, sizeof(notifier_how));
 		if (!strcmp(word, "warn"))
 			warn_in_dumper = true;
+		if (!strcmp(word, "hold"))
+			hold_lock = true;
 	}
 }
 
@@ -348,16 +372,23 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	/* All threads exist before the first one wedges: kthreadd must not get stuck behind it. */
 	for_each_online_cpu(cpu) {
 		threads[cpu] = kthread_create(thread, NULL, "crash_test/%u", cpu);
+		if (IS_ERR(threads[cpu]))
+			return PTR_ERR(threads[cpu]);
 		kthread_bind(threads[cpu], cpu);
+		if (roles[cpu] >= PANIC && roles[cpu] <= NMI)
+			set_cpus_allowed_ptr(current, cpumask_of(cpu));
+		if ((roles[cpu] >= PANIC && roles[cpu] <= ALSO_NMI) || roles[cpu] == REBOOT)
+			together++;
+		if (roles[cpu] == REBOOT)
+			reboot_first = true;
 	}
 	for (pass = 0; pass < 2; pass++)
 		for_each_online_cpu(cpu)
 			if (pass == (roles[cpu] != BUSY && roles[cpu] != DUMPING))
 				wake_up_process(threads[cpu]);
-	mdelay(START_MS);
-	for_each_online_cpu(cpu)
-		if (roles[cpu] == REBOOT)
-			pr_emerg("a reboot begins\n");
+	msleep(START_MS);
+	if (reboot_first)
+		pr_emerg("a reboot begins\n");
 	atomic_set(&go, 1);
 	return len;
 }

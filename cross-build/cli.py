@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command: what people type, and what it runs."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import subprocess
+import sys
+
+import apply
+import archs
+import build
+import packages
+import rules
+import sources
+from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, EXIT_UNUSABLE, BuildFailed, Unusable
+
+sys.path.insert(0, str(archs.ROOT / "tests/boot"))
+
+# What "panic" shows when nobody says what to do: the usual, the hostile, the concurrent.
+SHOWN = ("plain", "wedged", "three", "dumper-fault")
+
+
+def _write_results(args: argparse.Namespace, runs: list) -> None:
+    import report
+
+    try:
+        if args.json:
+            report.write_json(pathlib.Path(args.json), runs)
+        if args.junit:
+            report.write_junit(pathlib.Path(args.junit), runs)
+    except OSError as error:
+        raise Unusable(f"{error.filename}: {error.strerror}") from error
+
+
+def _cases(args: argparse.Namespace, kernel: str) -> list:
+    import scenarios
+
+    names = []
+    for name in args.scenario or SHOWN:
+        base = name.removesuffix("-kdump")
+        archs.choose("scenario", base, list(scenarios.BY_NAME))
+        names += [(base, True)] if name != base else [(base, False), (base, True)] if not args.scenario else [(base, False)]
+    return [scenarios.case(scenarios.BY_NAME[n], kernel=kernel, kdump="yes" if k else "no") for n, k in names]
+
+
+def panic(args: argparse.Namespace) -> int:
+    """Build, boot, panic, show."""
+    import boot
+    import report
+
+    known = archs.load()
+    chosen = [known[archs.choose("architecture", name, list(known))] for name in args.arch or list(known)]
+    if args.kernel not in apply.KERNELS and not pathlib.Path(args.kernel).is_dir():
+        archs.choose("kernel", args.kernel, list(apply.KERNELS))
+    runs, skipped = [], 0
+    for arch in chosen:
+        packages.need(*packages.BASE, *arch.get("arch", "packages").split())
+        version = apply.kernel_version(pathlib.Path(args.kernel)) if args.kernel not in apply.KERNELS else args.kernel
+        cases = _cases(args, version)
+        kernels = [build.build(args.kernel, arch, patched) for patched in ([False, True] if args.stock else [True])]
+        for number, case in enumerate(cases, 1):
+            if case.impossible:
+                print(f"[{number:2}/{len(cases)}] skipped {case.name}: {case.impossible}", flush=True)
+                skipped += 1
+                continue
+            shown = []
+            for kernel in kernels:
+                print(f"[{number:2}/{len(cases)}] {case.name} on {kernel.title} {arch.name} ...", flush=True)
+                shown.append(boot.run(kernel, case))
+            report.show(shown)
+            runs += shown
+            _write_results(args, runs)
+    judged = [r for r in runs if r.kernel.patched]
+    print(f"\n{sum(r.verdict.passed for r in judged)} passed, {sum(not r.verdict.passed for r in judged)} failed"
+          + (f", {skipped} skipped" if skipped else ""))
+    if not judged:
+        return EXIT_SKIPPED
+    return EXIT_HELD if all(r.verdict.passed for r in judged) else EXIT_FAILED
+
+
+def test(args: argparse.Namespace) -> int:
+    """This project's tests."""
+    sys.path.insert(0, str(archs.ROOT / "tests"))
+    import suite
+
+    return suite.run(args)
+
+
+def apply_to(args: argparse.Namespace) -> int:
+    """Apply the layer to a tree in place."""
+    packages.need(*packages.BASE)
+    changed = apply.apply_layer(pathlib.Path(args.dir))
+    print(f"{args.dir}: {'the layer is applied' if changed else 'nothing to do, the layer was there already'}")
+    return EXIT_HELD
+
+
+def show_list(args: argparse.Namespace) -> int:
+    """What there is, and what this machine can run."""
+    import shutil
+
+    import scenarios
+
+    print("architectures")
+    for arch in archs.load().values():
+        binary = arch.get("qemu", "binary")
+        there = shutil.which(binary)
+        version = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout.splitlines()[0] if there else ""
+        print(f"  {arch.name:12} rungs: {arch.get('arch', 'rungs'):16} {version or binary + ' is not installed'}")
+    print("kernels")
+    for kernel in apply.KERNELS:
+        cached = (sources.CACHE / "sources" / f"linux-{kernel}").exists()
+        print(f"  {kernel:12} {'in the cache' if cached else 'to be fetched (linux-source-' + kernel + ')'}")
+    print("scenarios (NAME-kdump: with a crash kernel loaded)")
+    for s in scenarios.SCENARIOS:
+        only = f"  [{' '.join(s.kernels)} only: {s.why_not}]" if s.kernels else ""
+        print(f"  {s.name:18} {s.what}{only}")
+    return EXIT_HELD
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="crash-stop", description="One way to stop the other CPUs when Linux panics.",
+                                     epilog="exit codes: 0 all held, 1 a check failed, 2 a build failed, 3 could not run, 4 all skipped")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|list")
+    one = verbs.add_parser("panic", help="build a real kernel, boot it, panic it, show what happened")
+    one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
+    one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
+    one.add_argument("--scenario", nargs="+", metavar="S", help="see crash-stop list; S-kdump with a crash kernel")
+    one.add_argument("--stock", action="store_true", help="show the unpatched kernel beside it")
+    one.set_defaults(run=panic)
+    two = verbs.add_parser("test", help="this project's tests")
+    two.add_argument("--quick", action="store_true", help="those that take a minute")
+    two.add_argument("--all", action="store_true", help="more kernels and every scenario, takes hours")
+    two.add_argument("--only", nargs="+", metavar="PART", help="some parts, by name")
+    two.set_defaults(run=test)
+    three = verbs.add_parser("apply", help="patch a kernel tree in place")
+    three.add_argument("dir", metavar="DIR")
+    three.set_defaults(run=apply_to)
+    four = verbs.add_parser("list", help="architectures, kernels, scenarios, rungs")
+    four.set_defaults(run=show_list)
+    for verb in (one, two):
+        verb.add_argument("--json", metavar="FILE")
+        verb.add_argument("--junit", metavar="FILE")
+    return parser
+
+
+def main() -> int:
+    """Run the command line; errors are one line each."""
+    parser = _parser()
+    try:
+        args = parser.parse_args()
+    except SystemExit as stop:
+        return EXIT_UNUSABLE if stop.code else EXIT_HELD
+    try:
+        return args.run(args)
+    except BuildFailed as error:
+        print(f"crash-stop: {error}", file=sys.stderr)
+        return EXIT_BUILD
+    except (Unusable, rules.RuleError) as error:
+        print(f"crash-stop: {error}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    except OSError as error:
+        print(f"crash-stop: {error.filename or ''}: {error.strerror}", file=sys.stderr)
+        return EXIT_UNUSABLE
+    except KeyboardInterrupt:
+        print("crash-stop: interrupted", file=sys.stderr)
+        return EXIT_UNUSABLE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run one case on one kernel: QEMU's command line, the guest's commands, the log."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import shlex
+import tempfile
+import time
+
+import evidence
+import guest
+import qemu
+import scenarios
+import sources
+import verdict
+from build import Kernel
+
+# The kernel's last word when it does not restart by itself.
+LAST_WORD = "---[ end Kernel panic"
+
+
+@dataclasses.dataclass
+class Run:
+    """One run and what came of it."""
+
+    kernel: Kernel
+    case: scenarios.Case
+    transcript: qemu.Transcript
+    evidence: evidence.Evidence
+    verdict: verdict.Verdict
+    seconds: float
+    log: pathlib.Path
+
+
+def command(kernel: Kernel, case: scenarios.Case, store: pathlib.Path) -> list[str]:
+    """The QEMU command line of a case."""
+    arch, s = kernel.arch, case.scenario
+    kept = f"store {case.get('store')}"
+    old = kernel.version != "7.3" and s.append_old
+    append = [arch.get("qemu", "append"), arch.get(kept, "append"), old or s.append,
+              arch.get(f"option {case.get('boot')}", "append"),
+              "panic=0" if case.get("end") == "hang" else "panic=-1",
+              "crash_kexec_post_notifiers" if case.get("post") == "yes" else "",
+              "" if "oops=" in s.append or case.get("poo") == "0" else "oops=panic"]
+    if case.get("boot") == "kaslr":
+        append = [a for a in append if a != "kaslr"]
+    args = shlex.split(arch.get(kept, "args").replace("@store@", str(store)))
+    return [arch.get("qemu", "binary"), *shlex.split(arch.get("qemu", "args")), *args,
+            "-kernel", str(kernel.image), "-initrd", str(guest.initrd(kernel)),
+            "-append", " ".join(filter(None, append))]
+
+
+def commands(kernel: Kernel, case: scenarios.Case) -> list[str]:
+    """What the guest's init is told."""
+    s = case.scenario
+    load = [f"kexec {kernel.arch.get('qemu', 'crash_append')}"] if case.get("kdump") == "yes" else []
+    act = f"write {scenarios.PROC} {s.act or 'none=1'}"
+    return load + list(s.before) + [act] + list(s.after)
+
+
+def run(kernel: Kernel, case: scenarios.Case) -> Run:
+    """Run a case and judge it; the log is written whatever comes."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="crash-stop-") as tmp:
+        store = pathlib.Path(tmp, "store")
+        transcript = qemu.run(command(kernel, case, store), commands(kernel, case), LAST_WORD)
+    seconds = time.monotonic() - started
+    symbols = evidence.Symbols(kernel.out / "System.map")
+    facts = evidence.gather(transcript, kernel.arch, symbols)
+    logs = sources.CACHE / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{kernel.arch.name}-{kernel.title.replace(' ', '-')}-{case.name}.log"
+    log.write_text(transcript.text())
+    return Run(kernel, case, transcript, facts, verdict.judge(case, facts, kernel.arch), seconds, log)

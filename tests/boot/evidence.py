@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a transcript shows, as facts; nothing is judged here."""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import pathlib
+import re
+
+from archs import Arch
+from qemu import Transcript
+
+STAMP = re.compile(r"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?")
+
+
+class Symbols:
+    """Addresses to names, from System.map."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        entries = []
+        for line in path.read_text().splitlines():
+            address, kind, name = line.split()[:3]
+            if kind in "tTwW":
+                entries.append((int(address, 16), name))
+        entries.sort()
+        self._addresses = [a for a, _ in entries]
+        self._names = [n for _, n in entries]
+        self.stext = dict((n, a) for a, n in entries).get("_stext", 0)
+
+    def name(self, address: int) -> str:
+        """The function that an unrelocated address lies in."""
+        at = bisect.bisect_right(self._addresses, address) - 1
+        return self._names[at] if at >= 0 else "?"
+
+
+@dataclasses.dataclass
+class Note:
+    """One NT_PRSTATUS of the vmcore."""
+
+    pid: int
+    function: str
+
+
+@dataclasses.dataclass
+class Evidence:
+    """The facts of one run. Times: seconds outside the guest, or guest us after the panic."""
+
+    end: str = "crashed"
+    panics: list[tuple[float, str]] = dataclasses.field(default_factory=list)
+    owner: int | None = None
+    report: str | None = None
+    report_at: float | None = None
+    stopped: int | None = None
+    others: int | None = None
+    stop_us: int | None = None
+    not_stopped: set[int] = dataclasses.field(default_factory=set)
+    dumps: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)  # number, us, cpu
+    dump_at: float | None = None
+    dump_end_us: int | None = None
+    running_on: set[int] | None = None
+    how: dict[int, tuple[int, int, str]] = dataclasses.field(default_factory=dict)  # cpu: rung, us, message
+    notifier_us: int | None = None
+    nested: int = 0
+    said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
+    crash_kernel_at: float | None = None
+    notes: list[Note] = dataclasses.field(default_factory=list)
+    vmcoreinfo: dict[str, str] = dataclasses.field(default_factory=dict)
+    states: dict[int, tuple[int, int, int, str]] = dataclasses.field(default_factory=dict)  # state, note, how, message
+    restarted: bool = False
+    store: list[str] = dataclasses.field(default_factory=list)  # lines of the Panic record
+    store_name: str = ""
+    decoded: str = ""  # _stext of the stored log, decoded with what that log says
+    pcs: list[list[tuple[str, bool]]] = dataclasses.field(default_factory=list)  # per reading, per CPU: function, halted
+
+
+def _cpus(text: str) -> set[int]:
+    cpus: set[int] = set()
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        cpus.update(range(int(first), int(last or first) + 1))
+    return cpus
+
+
+def _offset(lines: list[str], symbols: Symbols) -> int:
+    """Where the kernel really was, from what it said."""
+    for line in lines:
+        if found := re.search(r"_stext is at 0x([0-9a-f]+)", line):
+            return int(found[1], 16) - symbols.stext
+        if found := re.search(r"Kernel Offset: 0x([0-9a-f]+)", line):
+            return int(found[1], 16)
+    return 0
+
+
+def _note(hexa: str, arch: Arch, symbols: Symbols, offset: int) -> Note:
+    data = bytes.fromhex(hexa)
+    order = arch.get("registers", "byteorder")
+    at, size = (int(arch.get("registers", k)) for k in ("note_pc_offset", "note_pc_bytes"))
+    pc = int.from_bytes(data[at : at + size], order)
+    pid = int.from_bytes(data[32:36], order, signed=True)
+    return Note(pid, symbols.name(pc - offset) if pc else "")
+
+
+def _console_line(e: Evidence, at: float, line: str) -> None:
+    """A line that the crashing kernel printed."""
+    e.said.append(line)
+    if found := re.match(r"Kernel panic - not syncing: (.*)", line):
+        e.panics.append((at, found[1]))
+    elif found := re.match(r"crash_stop: (\d+)/(\d+) other CPUs stopped in (\d+) us(.*)", line):
+        if e.panics:
+            e.report, e.report_at = line, at
+            e.stopped, e.others, e.stop_us = int(found[1]), int(found[2]), int(found[3])
+            e.not_stopped = _cpus(found[4].partition("not stopped: ")[2])
+    elif found := re.match(r"crash_stop: nested panic", line):
+        e.nested += 1
+    elif found := re.match(r"crash_test: dump (\d+) begins at (\d+) us on cpu (\d+)", line):
+        e.dumps.append((int(found[1]), int(found[2]), int(found[3])))
+        e.owner = int(found[3])
+        e.dump_at = e.dump_at or at
+    elif found := re.match(r"crash_test: running on: \[([\d,-]*)\]", line):
+        e.running_on = _cpus(found[1])
+    elif found := re.match(r'crash_test: cpu (\d+) how (-?\d+) us (\d+) msg "(.*)"', line):
+        e.how[int(found[1])] = int(found[2]), int(found[3]), found[4]
+    elif found := re.match(r"crash_test: dump ends at (\d+) us", line):
+        e.dump_end_us = int(found[1])
+    elif found := re.match(r"crash_test: notifier at (\d+) us", line):
+        e.notifier_us = int(found[1])
+
+
+def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
+    """All facts of a transcript."""
+    e = Evidence(end=transcript.end)
+    record: list[str] = []
+    phase = "boot"
+    hexes = []
+    for at, raw in transcript.lines:
+        line = STAMP.sub("", raw)
+        if line.startswith("guest: crash kernel"):
+            phase, e.crash_kernel_at = "crash kernel", at
+        elif line.startswith("guest: first kernel"):
+            phase = "again" if phase != "boot" else "first"
+        elif phase == "first" and "Linux version" in line and e.panics:
+            e.crash_kernel_at = e.crash_kernel_at or at
+            phase = "booting"
+        if phase in ("first", "booting") and not line.startswith("store|"):
+            if phase == "first":
+                _console_line(e, at, line)
+        elif found := re.match(r"guest: note \d+ ([0-9a-f]+)", line):
+            hexes.append(found[1])
+        elif found := re.match(r"guest: vmcoreinfo (\S+?)=(.*)", line):
+            e.vmcoreinfo[found[1]] = found[2]
+        elif found := re.match(r'guest: state (\d+) state (\d+) note (\d+) how (-?\d+) us \d+ msg "(.*)"', line):
+            e.states[int(found[1])] = int(found[2]), int(found[3]), int(found[4]), found[5]
+        elif found := re.match(r"guest: record (\S+)", line):
+            if found[1] != "ends":
+                record, name = [], found[1]
+            elif record and record[0].startswith("Panic#"):
+                e.store, e.store_name = e.store + record, name
+        elif line.startswith("store| "):
+            record.append(line.removeprefix("store| "))
+        elif phase == "again" and line.startswith("guest: ready"):
+            e.restarted = True
+    if "guest: crash kernel" not in "\n".join(l for _, l in transcript.lines):
+        e.crash_kernel_at = None
+    offset = _offset(e.said, symbols)
+    e.notes = [_note(h, arch, symbols, int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset) for h in hexes]
+    if any("_stext is at" in line or "Kernel Offset: 0x" in line for line in e.store):
+        trace = [re.search(r"RIP: 0010:(\w+)\+|^\S*\s+(\w+)\+0x", STAMP.sub("", l)) for l in e.store]
+        e.decoded = "yes" if any(trace) or e.store else ""
+    for reading in transcript.registers:
+        pcs = re.findall(arch.get("registers", "monitor_pc") + r".*?HLT=(\d)", reading)
+        e.pcs.append([(symbols.name(int(pc, 16) - offset), halted == "1") for pc, halted in pcs])
+    return e

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is done to a guest, and what must be seen of each CPU afterwards.
+
+A scenario is run with options (crash kernel or not, which store, ...). What one
+kernel or architecture cannot do is said with a reason, never skipped in silence.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+LKDTM = "/sys/kernel/debug/provoke-crash/DIRECT"
+PROC = "/proc/crash_test"
+SYSCTL = "/proc/sys/kernel/"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """One way to crash."""
+
+    name: str
+    what: str
+    act: str  # written to the driver; words as crash_test.c explains
+    owners: tuple[int, ...] = (1,)  # CPUs that may own the crash
+    losers: tuple[int, ...] = ()
+    wedged: tuple[int, ...] = ()
+    before: tuple[str, ...] = ()  # commands for init before the act
+    after: tuple[str, ...] = ()  # the command that crashes, when the driver does not
+    append: str = ""
+    append_old: str = ""  # instead of append before 7.3
+    kernels: tuple[str, ...] = ()  # empty: all
+    why_not: str = ""  # for the other kernels
+    nested: bool = False
+    redirected: int | None = None  # CPU whose panic another one runs
+    image_may_change: bool = False  # the crash kernel may be missing for a reason that is printed
+    all_wedged: bool = False
+    reboot: int | None = None
+    warns: bool = False  # a splat belongs to it
+
+
+def _callbacks() -> list[Scenario]:
+    found = []
+    for where, how in itertools.product(("dumper", "notifier"), ("fault", "bug", "panic")):
+        found.append(Scenario(f"{where}-{how}", f"a {where} that is called first meets a {how}",
+                              f"panic=1 {where}={how}", nested=True, warns=how != "panic"))
+    return found
+
+
+SCENARIOS = [
+    Scenario("plain", "one CPU panics", "panic=1"),
+    Scenario("lock-held", "it holds the kexec lock itself", "panic=1 hold=1"),
+    Scenario("lock-other", "another CPU holds the kexec lock", "panic=1 lock=2"),
+    Scenario("two", "two CPUs panic at the same time", "panic=1 also=2", owners=(1, 2), losers=(1, 2)),
+    Scenario("three", "three CPUs panic at the same time", "panic=1 also=2,3", owners=(1, 2, 3), losers=(1, 2, 3)),
+    Scenario("wedged", "one CPU spins with interrupts off", "panic=1 wedged=2", wedged=(2,)),
+    Scenario("all-wedged", "all other CPUs do", "panic=1 wedged=0,2,3", wedged=(0, 2, 3)),
+    Scenario("lkdtm-irqoff", "LKDTM's PANIC_STOP_IRQOFF", "", owners=(0, 1, 2, 3), all_wedged=True,
+             after=(f"write {LKDTM} PANIC_STOP_IRQOFF",), kernels=("6.12", "7.3"),
+             why_not="LKDTM has no PANIC_STOP_IRQOFF before 6.12"),
+    Scenario("loser-nmi", "a second CPU loses in NMI context", "panic=1 alsonmi=2", losers=(2,)),
+    Scenario("panic-nmi", "the panic is in NMI context", "nmi=1 wedged=2", wedged=(2,)),
+    Scenario("hardirq", "the panic is in hard interrupt context", "hardirq=1"),
+    Scenario("in-reboot", "another CPU is inside reboot, and one is wedged", "panic=1 reboot=3 wedged=2",
+             wedged=(2,), reboot=3),
+    Scenario("in-oops-dump", "another CPU is inside kmsg_dump(OOPS)", "panic=1 dumping=3"),
+    Scenario("all-bt", "a backtrace of all CPUs is asked for", "panic=1 wedged=2", wedged=(2,),
+             append="panic_sys_info=all_bt", append_old="panic_print=0x40"),
+    Scenario("sysrq", "sysrq-c", "", owners=(0, 1, 2, 3), after=("write /proc/sysrq-trigger c",)),
+    Scenario("oops", "an oops with panic_on_oops", "oops=1", append="oops=panic", warns=True),
+    Scenario("kexec-load", "a crash kernel is being loaded meanwhile", "panic=1", image_may_change=True,
+             before=("loop-kexec console=ttyS0",)),
+    Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True,
+             before=("loop-hotplug 3",)),
+    Scenario("reboot-force", "reboot=force, which once switched the stop off", "panic=1 wedged=2", wedged=(2,),
+             append="reboot=force"),
+    Scenario("force-cpu", "panic_force_cpu= moves the panic", "panic=1", owners=(0,), redirected=1,
+             append="panic_force_cpu=0", kernels=("7.3",), why_not="panic_force_cpu= is new in 7.x"),
+    Scenario("force-cpu-wedged", "the CPU that it is moved to is wedged", "panic=1 wedged=0", wedged=(0,),
+             append="panic_force_cpu=0", kernels=("7.3",), why_not="panic_force_cpu= is new in 7.x"),
+] + _callbacks()
+
+BY_NAME = {s.name: s for s in SCENARIOS}
+
+# Every option and its values; the first is the default.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "kdump": ("no", "yes"),
+    "kernel": ("7.3", "6.12"),
+    "post": ("no", "yes"),  # crash_kexec_post_notifiers
+    "poo": ("0", "1"),  # panic_on_oops
+    "store": ("ramoops", "erst"),
+    "end": ("hang", "restart"),
+    "boot": ("nokaslr", "kaslr", "tsc-unstable"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A scenario with a value for each option, and the variant of the kernel."""
+
+    scenario: Scenario
+    options: tuple[tuple[str, str], ...] = ()
+    variant: str = "plain"
+
+    def get(self, option: str) -> str:
+        """The value of an option."""
+        return dict(self.options).get(option, OPTIONS[option][0])
+
+    @property
+    def name(self) -> str:
+        """wedged-kdump and whatever else is not the default."""
+        words = [self.scenario.name] + (["kdump"] if self.get("kdump") == "yes" else [])
+        words += [v if k != "post" and k != "poo" else k for k, v in self.options
+                  if k not in ("kdump", "kernel") and v != OPTIONS[k][0]]
+        return "-".join(words + ([self.variant] if self.variant != "plain" else []))
+
+    @property
+    def impossible(self) -> str:
+        """Why this case cannot be run, or nothing."""
+        if self.scenario.kernels and self.get("kernel") not in self.scenario.kernels:
+            return self.scenario.why_not
+        return ""
+
+
+def case(scenario: Scenario, variant: str = "plain", **options: str) -> Case:
+    """A case with these options."""
+    return Case(scenario, tuple(sorted(options.items())), variant)
+
+
+def full(kernel: str) -> list[Case]:
+    """Each scenario with and without a crash kernel."""
+    return [case(s, kernel=kernel, kdump=k) for s in SCENARIOS for k in OPTIONS["kdump"]]
+
+
+def pairwise() -> list[Case]:
+    """Each scenario with and without a crash kernel, options spread so that every pair of values occurs.
+
+    Greedy: of the rows that a scenario and its kdump value allow, take the one
+    whose pairs have occurred least so far.
+    """
+    names = list(OPTIONS)
+    seen = {((a, x), (b, y)): 0 for a, b in itertools.combinations(names, 2) for x in OPTIONS[a] for y in OPTIONS[b]}
+    rows = [dict(zip(names, values)) for values in itertools.product(*OPTIONS.values())]
+    slice_ = []
+    for scenario, kdump in itertools.product(SCENARIOS, OPTIONS["kdump"]):
+        usable = [r for r in rows if r["kdump"] == kdump and not case(scenario, **r).impossible]
+        best = max(usable, key=lambda r: sum(1 / (1 + 9 * seen[p]) for p in itertools.combinations(r.items(), 2)))
+        for pair in itertools.combinations(best.items(), 2):
+            seen[pair] += 1
+        slice_.append(case(scenario, **best))
+    missing = sorted(pair for pair, times in seen.items() if not times)
+    if missing:
+        raise AssertionError(f"pairs of options that no case of the slice has: {missing[:3]}")
+    return slice_

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The contract, line by line, against the evidence of one run.
+
+Every check starts as failed: what was not seen does not hold. A line that a
+case does not exercise is None and is shown as a dot.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from archs import Arch
+from evidence import Evidence
+from scenarios import Case
+
+CONTRACT = ("K1", "K2", "K3", "K4", "K6", "K7", "K8", "K9", "K10", "K11", "K12")
+
+# A stop that takes longer than this in guest time waits for something; the
+# ladder's own bounds are far below. Measured times are the benchmark's affair.
+STOP_MAX_US = 2_500_000
+
+
+@dataclasses.dataclass
+class Verdict:
+    """What held; for what did not, why."""
+
+    lines: dict[str, bool | None]
+    reasons: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing that was exercised failed."""
+        return not self.reasons and any(v for v in self.lines.values())
+
+
+class _Judge:
+    """Collects what fails, by contract line."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, bool | None] = dict.fromkeys(CONTRACT)
+        self.reasons: list[str] = []
+
+    def check(self, line: str, holds: bool, why: str) -> None:
+        """One check of a contract line."""
+        self.lines[line] = bool(holds) and self.lines[line] is not False
+        if not holds:
+            self.reasons.append(f"{line}: {why}")
+
+
+def _expected_unstopped(case: Case, arch: Arch) -> set[int]:
+    reach = arch.get("arch", "reaches_masked", "yes") == "yes"
+    return set() if reach else set(case.scenario.wedged)
+
+
+def _owner(j: _Judge, case: Case, e: Evidence) -> None:
+    owners = set(case.scenario.owners)
+    if case.scenario.name == "force-cpu-wedged":
+        owners = {1}
+    j.check("K1", {cpu for _, _, cpu in e.dumps} <= owners and e.owner in owners,
+            f"the log was saved by CPU {sorted({c for _, _, c in e.dumps})}, expected one of {sorted(owners)}")
+    purpose = [m for _, m in e.panics if "on purpose" in m or "in NMI" in m]
+    j.check("K1", len(purpose) <= 1, f"{len(purpose)} CPUs went through a panic of their own")
+
+
+def _losers(j: _Judge, case: Case, e: Evidence, stopped: dict[int, tuple[int, str]]) -> None:
+    losers = set(case.scenario.losers) - {e.owner}
+    if case.scenario.redirected is not None and e.owner != case.scenario.redirected:
+        losers.add(case.scenario.redirected)
+    for cpu in losers:
+        how, message = stopped.get(cpu, (None, ""))
+        j.check("K2", how == -1, f"CPU {cpu} lost and did not stop by itself")
+        j.check("K2", "crash_test" in message, f"CPU {cpu}: the message of its own panic was not kept")
+
+
+def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
+    running = _expected_unstopped(case, arch)
+    us = e.stop_us if e.stop_us is not None else STOP_MAX_US + 1
+    j.check("K3", us <= STOP_MAX_US, f"the stop took {e.stop_us} us")
+    j.check("K4", e.running_on is not None, "nobody looked whether the others stand still")
+    if e.running_on is not None:
+        j.check("K4", e.running_on <= running, f"CPUs {sorted(e.running_on)} ran on while the log was saved")
+    j.check("K8", e.report is not None, "no report line")
+    if e.report is not None:
+        j.check("K8", e.not_stopped == running, f"it names {sorted(e.not_stopped)} as not stopped, not {sorted(running)}")
+        expected = arch.cpus - 1
+        others = {expected, expected - 1} if case.scenario.name == "crash-hotplug" else {expected}
+        j.check("K8", e.others in others, f"it speaks of {e.others} other CPUs, not of {expected}")
+        j.check("K8", any(e.report in line for line in e.store), "the stored log has no report line")
+    parked = re.compile(arch.get("registers", "parked"))
+    if case.get("kdump") == "no" and case.get("end") == "hang":
+        j.check("K4", len(e.pcs) == 2 and all(len(r) == arch.cpus for r in e.pcs),
+                "QEMU did not show every CPU twice")
+        for cpu, (function, _) in enumerate(e.pcs[-1] if e.pcs else []):
+            if cpu != e.owner and cpu not in running:
+                j.check("K4", bool(parked.fullmatch(function)) and e.pcs[0][cpu] == e.pcs[1][cpu],
+                        f"QEMU shows CPU {cpu} in {function}")
+
+
+def _order(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
+    first = e.panics[0][0] if e.panics else None
+    j.check("K6", first is not None, "no panic message")
+    j.check("K6", bool(e.dumps) and e.dump_end_us is not None, "kmsg_dump did not run through")
+    j.check("K6", bool(e.store), "the store holds no Panic record after the restart")
+    if e.report_at is not None and e.dump_at is not None and first is not None:
+        j.check("K6", first <= e.report_at <= e.dump_at, "message, report and dump are out of order")
+    if e.dumps:
+        post = case.get("post") == "yes"
+        if post:
+            j.check("K6", e.notifier_us is not None and e.notifier_us <= e.dumps[0][1],
+                    "crash_kexec_post_notifiers: no notifier before the dump")
+        elif e.notifier_us is not None:
+            j.check("K6", e.dump_end_us is not None and e.notifier_us >= e.dumps[0][1], "a notifier ran before the dump")
+        else:
+            j.check("K6", boots_crash_kernel, "no notifier ran")
+    if boots_crash_kernel:
+        j.check("K6", e.crash_kernel_at is not None, "the crash kernel did not boot")
+    j.check("K6", e.restarted, "the machine did not restart")
+    if case.get("boot") == "kaslr":
+        j.check("K6", any("_stext is at" in line for line in e.store), "the stored log does not say where the kernel was")
+
+
+def _nested(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
+    j.check("K7", len(e.dumps) == 1, f"the first dumper ran {len(e.dumps)} times")
+    j.check("K7", e.dump_end_us is not None, "a dumper behind the bad one did not run")
+    j.check("K7", bool(e.store), "the store behind the bad callback has no log")
+    reached = case.scenario.name.startswith("dumper") or case.get("post") == "yes" or not boots_crash_kernel
+    j.check("K7", e.nested == (1 if reached else 0), f"{e.nested} nested panics instead of {1 if reached else 0}")
+
+
+def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
+    s = case.scenario
+    cpus = {arch.cpus, arch.cpus - 1} if s.name == "crash-hotplug" else {arch.cpus}
+    j.check("K9", len(e.notes) in cpus, f"{len(e.notes)} notes for {arch.cpus} CPUs")
+    j.check("K9", int(e.vmcoreinfo.get("NUMBER(crash_stop_cpus)", -1)) + 1 in cpus, "vmcoreinfo has no count of CPUs")
+    j.check("K9", len(e.states) in cpus, "the states of the CPUs were not found through vmcoreinfo")
+    if len(e.notes) != arch.cpus:
+        return
+    expected = {e.owner: r"__crash_kexec|crash_test_\w+|crash_stop_\w+|sysrq\w*|vpanic|panic"}
+    expected |= {cpu: r"crash_test_wedged" for cpu in s.wedged}
+    expected |= {cpu: r"crash_stop_note|crash_test_\w+|\w*delay\w*|native_\w+|__\w+|\w+apic\w*" for cpu in s.losers if cpu != e.owner}
+    if s.all_wedged:
+        expected |= {cpu: r"panic_stop_irqoff_fn|lkdtm_\w+|\w*stop_irqoff\w*" for cpu in range(arch.cpus) if cpu != e.owner}
+    for cpu, note in enumerate(e.notes):
+        pattern = expected.get(cpu, r"(?!crash_stop_here|native_halt|x86_park)\w.*")
+        j.check("K9", bool(re.fullmatch(pattern, note.function)),
+                f"note {cpu} shows {note.function or 'no registers'}, expected {pattern}")
+
+
+def _image(j: _Judge, case: Case, e: Evidence) -> None:
+    reasons = ("no crash kernel is loaded", "crash kernel not booted:", "booting the crash kernel")
+    j.check("K11", any(r in line for line in e.said for r in reasons), "nothing says what became of the crash kernel")
+
+
+def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
+    """The verdict on one run."""
+    j = _Judge()
+    s = case.scenario
+    kdump = case.get("kdump") == "yes"
+    booted = kdump and not s.image_may_change
+    if kdump and s.image_may_change:
+        booted = any("booting the crash kernel" in line for line in e.said)
+    stopped = {cpu: (how, message) for cpu, (how, _, message) in e.how.items()}
+    _owner(j, case, e)
+    _losers(j, case, e, stopped)
+    _stop(j, case, e, arch)
+    _order(j, case, e, booted)
+    if s.nested:
+        _nested(j, case, e, booted)
+    if booted:
+        _dump(j, case, e, arch)
+    if s.reboot is not None:
+        j.check("K10", e.owner == 1 and bool(e.dumps), "the panic's owner did not get to save the log")
+    _image(j, case, e)
+    splats = [l for l in e.said if re.search(r"BUG: (sleeping|using|scheduling)|possible .*deadlock|suspicious RCU|"
+                                             r"inconsistent lock|bad unlock balance|INFO: rcu", l)]
+    if not s.warns:
+        splats += [l for l in e.said if l.startswith("WARNING:")]
+    j.check("K12", not splats, f"a splat: {splats[:1]}")
+    if e.end != "done":
+        j.reasons.append(f"the run ended {e.end}")
+    return Verdict(j.lines, j.reasons)
