@@ -118,6 +118,8 @@ def _apply(tree: pathlib.Path, layer: str, copied: tuple[str, ...], ruled: tuple
     except OSError as error:
         for name, data in original.items():
             _restore(tree / name, data)
+        if not manifest:
+            shutil.rmtree(state, ignore_errors=True)
         raise Unusable(f"{tree}: {error.strerror}; the tree is as it was") from error
     return True
 

@@ -24,15 +24,12 @@
 #include <linux/atomic.h>
 #include <linux/cpu.h>
 #include <linux/crash_stop.h>
-#include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/irqflags.h>
 #include <linux/math64.h>
-#include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include <linux/panic.h>
 #include <linux/percpu.h>
-#include <linux/sched/clock.h>
 #include <linux/smp.h>
 #include <linux/time64.h>
 
@@ -41,7 +38,6 @@
 #define CRASH_GRACE_MS		10	/* quiet time of a rung that is not the last */
 #define CRASH_LAST_MS		100	/* quiet time of the last one */
 #define CRASH_RUNG_MAX_MS	1000	/* a rung in all; a reboot's patience */
-#define CRASH_POLL_MAX_US	1000	/* what one poll counts for at the most */
 
 static unsigned int grace_ms = CRASH_GRACE_MS;
 module_param(grace_ms, uint, 0644);
@@ -55,8 +51,7 @@ static struct crash_ladder {
 	struct cpumask left;		/* those that have not */
 	unsigned int next_rung;		/* a nested entry goes on here */
 	bool done;
-	u64 clock_ns;			/* the last reading */
-	u64 ns;				/* counted since the first signal */
+	struct crash_clock clock;	/* since the first signal */
 } crash_ladders[2];
 
 static struct crash_stop_result crash_result;
@@ -65,23 +60,6 @@ static struct crash_stop_result crash_result;
 bool crash_stop_begun(void)
 {
 	return atomic_read(&crash_stopper) != PANIC_CPU_INVALID;
-}
-
-/*
- * Count the time since the last call, at least 1 us, since each poll holds an
- * udelay(1), which bounds the wait when sched_clock() stands still, and at most
- * CRASH_POLL_MAX_US, since a virtual CPU that was off its host CPU for longer
- * says nothing about the time that the others had.
- */
-static u64 crash_clock_ns(struct crash_ladder *l)
-{
-	u64 now = sched_clock();
-	u64 ns = clamp_t(s64, now - l->clock_ns, NSEC_PER_USEC,
-			 CRASH_POLL_MAX_US * NSEC_PER_USEC);
-
-	l->clock_ns = now;
-	l->ns += ns;
-	return ns;
 }
 
 /* Take the CPUs off the list that have stopped or gone. */
@@ -103,7 +81,7 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 		} else {
 			continue;
 		}
-		p->us = div_u64(l->ns, NSEC_PER_USEC);
+		p->us = div_u64(l->clock.ns, NSEC_PER_USEC);
 		cpumask_clear_cpu(cpu, &l->left);
 		progress = true;
 	}
@@ -160,7 +138,7 @@ static void crash_climb_rung(struct crash_ladder *l, const struct crash_rung *ru
 
 	rung->raise(&l->left);
 	for (;;) {
-		ns = crash_clock_ns(l);
+		ns = crash_clock_poll(&l->clock);
 		quiet_ns = crash_collect(l, rung) ? 0 : quiet_ns + ns;
 		rung_ns += ns;
 		if (cpumask_empty(&l->left) || rung_ns >= max_ns)
@@ -170,7 +148,6 @@ static void crash_climb_rung(struct crash_ladder *l, const struct crash_rung *ru
 			return;
 		if (panic_mutex_is_lost())
 			crash_stop_self(NULL);
-		udelay(1);
 	}
 }
 
@@ -191,7 +168,7 @@ static void crash_sum_up(const struct crash_ladder *l)
 		else
 			r.by_rung[how]++;
 	}
-	r.us = div_u64(l->ns, NSEC_PER_USEC);
+	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
 	crash_result = r;
 	if (arch_crash_stop_backend()->capture)
 		for_each_cpu(cpu, &l->left)
@@ -246,7 +223,7 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	/* Pairs with smp_mb() in crash_stop_cpu_online(). */
 	smp_mb();
 
-	l->clock_ns = sched_clock();
+	crash_clock_start(&l->clock);
 	while ((rung = crash_next_rung(l))) {
 		l->next_rung = rung - backend->rungs + 1;
 		crash_targets(l);

@@ -5,11 +5,26 @@
 
 #include <linux/atomic.h>
 #include <linux/crash_stop.h>
+#include <linux/types.h>
 
 /* The CPU that climbs the ladder, PANIC_CPU_INVALID before any stop began. */
 extern atomic_t crash_stopper;
 /* What it does so for; meaningful once crash_stopper is set. */
 extern enum crash_stop_why crash_stop_why;
+
+/**
+ * struct crash_clock - what a wait has taken so far
+ * @ns: nanoseconds counted; the other two are crash_clock.c's own
+ */
+struct crash_clock {
+	u64 ns;
+	u64 last_ns;
+	u64 still_ns;
+};
+
+/* kernel/crash_clock.c */
+void crash_clock_start(struct crash_clock *clock);
+u64 crash_clock_poll(struct crash_clock *clock);
 
 /* kernel/crash_step.c */
 void crash_step_nested(void);

@@ -24,17 +24,17 @@
 
 #include <linux/atomic.h>
 #include <linux/crash_stop.h>
-#include <linux/delay.h>
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/panic.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/smp.h>
+#include <linux/time64.h>
 
 #include "crash_stop_internal.h"
 
-#define CRASH_REDIRECT_US	100000	/* a CPU that may claim a redirected panic */
+#define CRASH_REDIRECT_MS	100	/* for the CPU that a panic was redirected to */
 
 /**
  * panic_mutex_take - try to own the crash
@@ -117,22 +117,23 @@ void __noreturn panic_mutex_park_msg(struct pt_regs *regs, const char *msg)
  * The registers and the message are kept first, whatever becomes of the target.
  *
  * Context: any, interrupts off.
- * Return: only when nobody has claimed within CRASH_REDIRECT_US: the caller is
+ * Return: only when nobody has claimed within CRASH_REDIRECT_MS: the caller is
  * to go on as the owner itself.
  */
 void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_list args)
 {
-	unsigned int us;
+	struct crash_clock clock = {};
 
 	panic_mutex_keep(fmt, args);
 	crash_stop_capture(regs);
-	for (us = 0; us < CRASH_REDIRECT_US; us++) {
+	crash_clock_start(&clock);
+	while (clock.ns < CRASH_REDIRECT_MS * (u64)NSEC_PER_MSEC) {
 		if (panic_mutex_is_lost())
 			crash_stop_self(regs);
-		udelay(1);
+		crash_clock_poll(&clock);
 	}
-	pr_emerg("CPU %d was asked to panic and did not within %u us; going on here\n",
-		 raw_smp_processor_id(), CRASH_REDIRECT_US);
+	pr_emerg("no CPU took the panic over within %u ms, CPU %d goes on itself\n",
+		 CRASH_REDIRECT_MS, raw_smp_processor_id());
 }
 
 /**

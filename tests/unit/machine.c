@@ -14,7 +14,7 @@
  *
  * All that may go one way or the other goes through machine_choose(). With seed
  * 0 it takes the first alternative: CPUs in turn, no switch at a point, signals
- * at once. With another seed it throws dice.
+ * at once. With another seed it throws dice, and delays are inexact.
  */
 #include <ucontext.h>
 
@@ -45,6 +45,7 @@ static struct cpu {
 	unsigned long ip;		/* what a signal interrupts */
 	unsigned int relax_us;
 	struct signal signals[MACHINE_SIGNALS];
+	unsigned int pending;		/* how many of them */
 } cpus[NR_CPUS], *me;
 
 static ucontext_t scheduler;
@@ -57,6 +58,7 @@ u64 machine_now;
 unsigned int machine_seed;
 unsigned int machine_udelay_factor = 1;
 unsigned long machine_polls[NR_CPUS];
+struct machine_clock_is machine_clock_is;
 
 /* xorshift64* */
 static u64 machine_random(void)
@@ -122,6 +124,8 @@ static struct signal *machine_next_signal(struct cpu *c)
 {
 	struct signal *s, *best = NULL;
 
+	if (!c->pending)
+		return NULL;
 	for (s = c->signals; s < c->signals + MACHINE_SIGNALS; s++) {
 		if (!s->handler || c->in_nmi || (!s->nmi && c->irqs_off))
 			continue;
@@ -151,6 +155,7 @@ static void machine_take_signals(void)
 
 		taken = *s;
 		s->handler = NULL;
+		c->pending--;
 		c->irqs_off = true;
 		c->in_nmi = taken.nmi;
 		c->ip += 1000;
@@ -205,12 +210,33 @@ void machine_wait(void)
 	machine_take_signals();
 }
 
+void machine_off(void)
+{
+	me->irqs_off = true;
+	me->in_nmi = true;
+	for (;;)
+		machine_wait();
+}
+
 void udelay(unsigned long us)
 {
 	if (!me)
 		return;
 	machine_polls[me - cpus]++;
 	machine_sleep(us * machine_udelay_factor * US);
+}
+
+u64 machine_clock(void)
+{
+	u64 now = 3600 * 1000 * MS + machine_now;
+
+	if (machine_clock_is.still)
+		return 1;
+	if (machine_clock_is.step)
+		now -= now % machine_clock_is.step;
+	if (machine_clock_is.jump && machine_now >= machine_clock_is.jump_at)
+		now += machine_clock_is.jump;
+	return now;
 }
 
 /* A CPU that spins for ever does so in ever longer steps, to save our time. */
@@ -228,6 +254,7 @@ void machine_signal(int cpu, bool nmi, u64 due, machine_handler handler, int arg
 	while (s->handler)
 		if (++s == cpus[cpu].signals + MACHINE_SIGNALS)
 			abort();
+	cpus[cpu].pending++;
 	*s = (struct signal){ .due = due, .nmi = nmi, .handler = handler, .arg = arg };
 }
 
@@ -251,22 +278,30 @@ void machine_stop(enum machine_end why)
 	abort();
 }
 
+static void machine_power_on(struct cpu *c, int cpu)
+{
+	c->stack = malloc(MACHINE_STACK);
+	c->ip = 2000 + cpu;
+	getcontext(&c->context);
+	c->context.uc_stack.ss_sp = c->stack;
+	c->context.uc_stack.ss_size = MACHINE_STACK;
+	makecontext(&c->context, machine_entry, 0);
+	/* Else the sanitizer forgets what it knows of it on every switch. */
+	c->context.uc_stack = (stack_t){};
+}
+
 /* Run the machine until a program or the clock ends it. */
 enum machine_end machine_run(void)
 {
-	unsigned int i, n;
 	struct cpu *c, *ready[NR_CPUS];
+	unsigned int i, n;
 	u64 next;
 
-	for (c = cpus; c < cpus + NR_CPUS; c++) {
-		c->stack = malloc(MACHINE_STACK);
-		c->ip = 2000 + (c - cpus);
-		getcontext(&c->context);
-		c->context.uc_stack.ss_sp = c->stack;
-		c->context.uc_stack.ss_size = MACHINE_STACK;
-		makecontext(&c->context, machine_entry, 0);
-	}
+	for (i = 0; i < NR_CPUS; i++)
+		machine_power_on(&cpus[i], i);
 	last = NR_CPUS - 1;
+	if (machine_seed)
+		machine_udelay_factor *= 1 + 4 * (machine_seed % 4);
 	while (!ended) {
 		next = MACHINE_NEVER;
 		for (i = 1, n = 0; i <= NR_CPUS; i++) {

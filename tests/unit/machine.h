@@ -28,6 +28,14 @@ enum machine_choice {
 	CHOOSE_LATENCY,		/* us from raising a signal to its arrival */
 };
 
+/* What is wrong with the clock that CPUs read. */
+extern struct machine_clock_is {
+	bool still;
+	u64 step;		/* it goes on in steps of so many ns */
+	u64 jump_at;		/* at this true time it jumps ... */
+	s64 jump;		/* ... by so many ns */
+} machine_clock_is;
+
 typedef void (*machine_handler)(struct pt_regs *regs, int arg);
 
 extern u64 machine_now;			/* true time, in ns */
@@ -43,6 +51,8 @@ unsigned int machine_choose(enum machine_choice what, unsigned int n);
 void __noreturn machine_stop(enum machine_end why);
 void machine_sleep(u64 ns);
 void machine_wait(void);		/* for the next signal */
+void __noreturn machine_off(void);	/* as a CPU that went offline: deaf */
+u64 machine_clock(void);
 bool machine_irqs_on(void);
 bool machine_in_nmi(void);
 void machine_signal(int cpu, bool nmi, u64 due, machine_handler handler, int arg);

@@ -84,8 +84,15 @@ extern struct cpumask shim_online;
 #define cpumask_copy(to, from)		((void)((to)->bits = (from)->bits))
 #define cpumask_empty(m)		(!(m)->bits)
 #define cpumask_pr_args(m)		NR_CPUS, (m)
+static inline unsigned int cpumask_next(int cpu, const struct cpumask *m)
+{
+	do
+		cpu++;
+	while (cpu < NR_CPUS && !cpumask_test_cpu(cpu, m));
+	return cpu;
+}
 #define for_each_cpu(cpu, m)		\
-	for ((cpu) = 0; (cpu) < NR_CPUS; (cpu)++) if (!cpumask_test_cpu(cpu, m)) { } else
+	for ((cpu) = cpumask_next(-1, m); (cpu) < NR_CPUS; (cpu) = cpumask_next(cpu, m))
 #define for_each_online_cpu(cpu)	for_each_cpu(cpu, &shim_online)
 static inline void set_cpu_online(unsigned int cpu, bool on)
 {
@@ -106,9 +113,11 @@ u64 sched_clock(void);
 void udelay(unsigned long us);
 void cpu_relax(void);
 #define div_u64(a, b)			((a) / (b))
-#define clamp_t(type, v, lo, hi)	\
-	({ type v_ = (type)(v), l_ = (type)(lo), h_ = (type)(hi); \
-	   v_ < l_ ? l_ : v_ > h_ ? h_ : v_; })
+#define min_t(type, a, b)		\
+	({ type a_ = (type)(a), b_ = (type)(b); a_ < b_ ? a_ : b_; })
+#define max_t(type, a, b)		\
+	({ type a_ = (type)(a), b_ = (type)(b); a_ > b_ ? a_ : b_; })
+#define clamp_t(type, v, lo, hi)	min_t(type, max_t(type, v, lo), hi)
 
 /* words */
 #ifndef pr_fmt

@@ -23,7 +23,6 @@
 #define pr_fmt(fmt) "crash_test: " fmt
 
 #include <linux/cpumask.h>
-#include <linux/crash_stop.h>
 #include <linux/delay.h>
 #include <linux/init.h>
 #include <linux/irq_work.h>
@@ -44,6 +43,9 @@
 #include <linux/timex.h>
 #include <linux/uaccess.h>
 #include <linux/version.h>
+#ifdef CONFIG_CRASH_STOP
+#include <linux/crash_stop.h>
+#endif
 #ifdef CONFIG_X86
 #include <asm/apic.h>
 #include <asm/nmi.h>

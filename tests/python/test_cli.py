@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Bad input gets one clear line and the right exit code."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+
+import paths
+import scenarios
+
+EXIT_UNUSABLE = 3
+
+
+class BadInput(unittest.TestCase):
+    """The command as people type it."""
+
+    def refuses(self, *args: str, says: str, env: dict[str, str] | None = None) -> None:
+        run = subprocess.run([str(paths.ROOT / "crash-stop"), *args], capture_output=True, text=True,
+                             env=dict(os.environ, **(env or {})), stdin=subprocess.DEVNULL)
+        self.assertEqual(run.returncode, EXIT_UNUSABLE, run.stdout + run.stderr)
+        self.assertIn(says, run.stderr)
+        self.assertNotIn("Traceback", run.stderr)
+        self.assertEqual(len(run.stderr.strip().splitlines()), 1, run.stderr)
+
+    def test_unknown_architecture(self) -> None:
+        self.refuses("panic", "x86_65", says="x86_65: unknown architecture; known: x86_64")
+
+    def test_unknown_kernel(self) -> None:
+        self.refuses("panic", "x86_64", "--kernel", "7.4", says="7.4: unknown kernel; known: 7.3")
+
+    def test_unknown_scenario(self) -> None:
+        self.refuses("panic", "x86_64", "--scenario", "wegded", says="wegded: unknown scenario; known: wedged")
+
+    def test_unknown_part(self) -> None:
+        self.refuses("test", "--only", "boot", says="boot: unknown part; known: boots")
+
+    def test_folder_that_is_no_kernel(self) -> None:
+        with tempfile.TemporaryDirectory() as empty:
+            self.refuses("panic", "x86_64", "--kernel", empty, says="not a kernel tree")
+            self.refuses("apply", empty, says="not a kernel tree")
+
+    def test_apply_to_nothing(self) -> None:
+        self.refuses("apply", "/nonexistent", says="not a kernel tree")
+
+    def test_nothing_cached_and_no_network(self) -> None:
+        with tempfile.TemporaryDirectory() as empty:
+            nowhere = os.path.join(empty, "apt.conf")
+            with open(nowhere, "w") as conf:
+                conf.write('Acquire::http::Proxy "http://127.0.0.1:9";\nAcquire::https::Proxy "http://127.0.0.1:9";\n'
+                           'Acquire::Retries "0";\nDir::Cache::archives "%s";\n' % empty)
+            self.refuses("panic", "x86_64", says="could not be fetched",
+                         env={"XDG_CACHE_HOME": empty, "APT_CONFIG": nowhere})
+            left = os.listdir(os.path.join(empty, "crash-stop", "sources"))
+            self.assertEqual(left, [], "something half-written was left behind")
+
+
+class Slice(unittest.TestCase):
+    """What CI boots."""
+
+    def test_every_option_value_and_every_pair_occurs(self) -> None:
+        cases = scenarios.pairwise()  # raises when a pair is missing
+        for option, values in scenarios.OPTIONS.items():
+            for value in values:
+                self.assertTrue(any(c.get(option) == value for c in cases), f"{option}={value}")
+        for scenario in scenarios.SCENARIOS:
+            for kdump in ("no", "yes"):
+                self.assertTrue(any(c.scenario is scenario and c.get("kdump") == kdump for c in cases), scenario.name)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs the test cases, each in a process of its own, so that the core's static
+ * variables are fresh, with a time limit, first in order and then with seeds.
+ *
+ * A process that does not come back to the end of its test case fails, whatever
+ * it died of. Environment:
+ *
+ *	SEEDS=n	schedules per test case beside the orderly one
+ *	SEED=n	this one only, and show the log and the events
+ *	TEST=x	only test cases whose name holds x
+ *	FIRST=1	end at the first failure
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <ucontext.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define TEST_LIMIT_S	20
+#define TEST_SEEDS	200
+
+static unsigned int failures, checks;
+static bool verbose;
+
+/* A child ends without destructors, and so would its leak check. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+
+static bool test_fails(bool fails, const char *file, int line)
+{
+	checks++;
+	if (fails) {
+		failures++;
+		fprintf(stderr, "# %s:%d: ", file, line);
+	}
+	return fails;
+}
+
+void test_check(bool ok, const char *file, int line, const char *what)
+{
+	if (test_fails(!ok, file, line))
+		fprintf(stderr, "not so: %s\n", what);
+}
+
+void test_check_int(s64 seen, s64 wanted, const char *file, int line, const char *what)
+{
+	if (test_fails(seen != wanted, file, line))
+		fprintf(stderr, "%s is %lld, not %lld\n", what, (long long)seen,
+			(long long)wanted);
+}
+
+void test_check_range(s64 seen, s64 lo, s64 hi, const char *file, int line, const char *what)
+{
+	if (test_fails(seen < lo || seen > hi, file, line))
+		fprintf(stderr, "%s is %lld, not from %lld to %lld\n", what, (long long)seen,
+			(long long)lo, (long long)hi);
+}
+
+/* In @wanted, '#' stands for any number. */
+static bool test_match(const char *s, const char *wanted)
+{
+	for (; *wanted; wanted++) {
+		if (*wanted != '#') {
+			if (*s++ != *wanted)
+				return false;
+			continue;
+		}
+		if (!strspn(s, "0123456789"))
+			return false;
+		s += strspn(s, "0123456789");
+	}
+	return !*s;
+}
+
+void test_check_str(const char *seen, const char *wanted, const char *file, int line)
+{
+	if (test_fails(!test_match(seen, wanted), file, line))
+		fprintf(stderr, "\"%s\", not \"%s\"\n", seen, wanted);
+}
+
+static void __noreturn test_child(const struct test *t, unsigned int seed, unsigned int variant,
+				  int verdict)
+{
+	alarm(TEST_LIMIT_S);
+	machine_seed = seed;
+	t->run(variant);
+	if (!checks)
+		test_fails(true, t->name, 0);
+	if (verbose || failures) {
+		fprintf(stderr, "# the log and the events of this run:\n");
+		log_show();
+		events_show();
+	}
+	if (!failures && write(verdict, "P", 1) != 1)
+		failures++;
+	_exit(!!failures);
+}
+
+static bool test_once(const struct test *t, unsigned int seed, unsigned int variant)
+{
+	int status, verdict[2];
+	char c = 0;
+	pid_t pid;
+
+	if (pipe(verdict))
+		return false;
+	fflush(NULL);
+	pid = fork();
+	if (!pid)
+		test_child(t, seed, variant, verdict[1]);
+	close(verdict[1]);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status || read(verdict[0], &c, 1) != 1)
+		c = 0;
+	close(verdict[0]);
+	if (c == 'P')
+		return true;
+	printf("# %s: SEED=%u VARIANT=%u fails", t->name, seed, variant);
+	if (pid > 0 && WIFSIGNALED(status))
+		printf(", killed by signal %d%s", WTERMSIG(status),
+		       WTERMSIG(status) == SIGALRM ? " (time limit)" : "");
+	printf("\n");
+	return false;
+}
+
+/*
+ * On the first switch of a stack the sanitizer warns that it cannot follow. The
+ * machine tells it, so let it warn once, before the children, and unheard.
+ */
+static void test_hush(void)
+{
+#ifdef __SANITIZE_ADDRESS__
+	static volatile bool hushed;
+	static ucontext_t from, to;
+	int err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+
+	dup2(null, STDERR_FILENO);
+	getcontext(&to);
+	if (!hushed) {
+		hushed = true;
+		swapcontext(&from, &to);
+	}
+	dup2(err, STDERR_FILENO);
+	close(err);
+	close(null);
+#endif
+}
+
+static int env(const char *name, int otherwise)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? atoi(value) : otherwise;
+}
+
+/* In order all variants, with a seed one of them, and all in turn. */
+static bool test_case(const struct test *t, int seed, unsigned int seeds)
+{
+	unsigned int i, n = t->variants ?: 1;
+
+	if (seed >= 0)
+		return test_once(t, seed, env("VARIANT", 0));
+	for (i = 0; i < n; i++)
+		if (!test_once(t, 0, i))
+			return false;
+	for (i = 1; i <= seeds; i++)
+		if (!test_once(t, i, i % n))
+			return false;
+	return true;
+}
+
+int main(void)
+{
+	const struct test * const all[] = {
+		ladder_tests, late_tests, clock_tests, dump_tests, owner_tests, nested_tests,
+		kexec_tests, reboot_tests, hotplug_tests,
+	};
+	const char *only = getenv("TEST");
+	unsigned int i, n = 0, failed = 0;
+	int seed = env("SEED", -1);
+	const struct test *t;
+
+	test_hush();
+	verbose = seed >= 0;
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		for (t = all[i]; t->name; t++) {
+			if (only && !strstr(t->name, only))
+				continue;
+			n++;
+			if (test_case(t, seed, env("SEEDS", TEST_SEEDS))) {
+				printf("ok %u - %s\n", n, t->name);
+				continue;
+			}
+			printf("not ok %u - %s\n", n, t->name);
+			failed++;
+			if (env("FIRST", 0))
+				goto out;
+		}
+	}
+out:
+	printf("1..%u\n%u passed, %u failed\n", n, n - failed, failed);
+	return failed || !n;
+}

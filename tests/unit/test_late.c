@@ -1,0 +1,2 @@
+#include "test.h"
+const struct test late_tests[] = { { } };
