@@ -143,6 +143,8 @@ bool crash_substep(void *what)
  * @post_notifiers: crash_kexec_post_notifiers
  *
  * With an image the crash kernel has all of it, and the log stays short.
+ *
+ * Return: whether to take the step.
  */
 bool crash_step_sys_info(bool post_notifiers)
 {

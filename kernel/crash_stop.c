@@ -4,7 +4,7 @@
  *
  * The ladder climbs the backend's rungs, gentle ones first, and signals only
  * the CPUs that have not stopped. A rung ends when all have, or when its budget
- * has passed without a new acknowledgement. One CPU climbs for a panic, its
+ * has passed without a new acknowledgment. One CPU climbs for a panic, its
  * owner; one may climb for a reboot, and parks when a panic is claimed.
  *
  *	idle --claim--> climbing (rung 0, 1, ...) --> done

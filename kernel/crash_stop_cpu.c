@@ -6,7 +6,7 @@
  *
  *	RUNNING --compare-and-exchange--> CAPTURING --release--> STOPPED
  *
- * CAPTURING saves the registers and quiesces; STOPPED is the acknowledgement.
+ * CAPTURING saves the registers and quiesces; STOPPED is the acknowledgment.
  * A CPU gets there because a signal arrived (crash_stop_receive()), because it
  * lost a panic (crash_stop_self()), because it found the crash while it waited
  * for something (crash_stop_poll()), or because it has just come online

@@ -61,6 +61,7 @@ void __noclone crash_stop_note(struct pt_regs *regs, int cpu)
 	arch_crash_stop_backend()->capture(&here, cpu);
 	atomic_set_release(&p->note, CRASH_NOTE_REGS);
 }
+
 /* As __crash_kexec(): crash_setup_regs() pushes the flags. */
 STACK_FRAME_NON_STANDARD(crash_stop_note);
 
@@ -160,6 +161,8 @@ void crash_stop_before_crash_kernel(struct pt_regs *regs)
 /**
  * crash_stop_owner_regs - the registers to save as the owner's
  * @regs: what __crash_kexec() was given
+ *
+ * Return: those, or else the registers of the oops that led to crash_kexec().
  */
 struct pt_regs *crash_stop_owner_regs(struct pt_regs *regs)
 {

@@ -14,7 +14,9 @@ extern enum crash_stop_why crash_stop_why;
 
 /**
  * struct crash_clock - what a wait has taken so far
- * @ns: nanoseconds counted; the other two are crash_clock.c's own
+ * @ns: nanoseconds counted
+ * @last_ns: the last reading of sched_clock()
+ * @still_ns: counted by polls since that reading last changed
  */
 struct crash_clock {
 	u64 ns;

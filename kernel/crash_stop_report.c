@@ -27,6 +27,7 @@
 
 #include "crash_stop_internal.h"
 
+#define CRASH_REPORT_FMT	"%u/%u other CPUs stopped in %u us%s%s%s%*pbl\n"
 #define CRASH_REPORT_LEN	160	/* of what stands in brackets: one word per rung */
 
 static void crash_stop_by(char *buf, const char **sep, int *len, const char *by, unsigned int n)
@@ -48,7 +49,7 @@ void crash_stop_report(void)
 	const struct crash_stop_result *r = crash_stop_result();
 	char by[CRASH_REPORT_LEN] = "";
 	bool panic = READ_ONCE(crash_stop_why) == CRASH_STOP_PANIC;
-	const char *sep = " (";
+	const char *sep = " (", *end, *left;
 	unsigned int i;
 	int len = 0;
 
@@ -59,10 +60,14 @@ void crash_stop_report(void)
 	for (i = 0; i < backend->nr_rungs; i++)
 		crash_stop_by(by, &sep, &len, backend->rungs[i].name, r->by_rung[i]);
 	crash_stop_by(by, &sep, &len, "by itself", r->by_itself);
-	printk("%s" pr_fmt("%u/%u other CPUs stopped in %u us%s%s%s%*pbl\n"),
-	       panic || r->stopped < r->cpus ? KERN_EMERG : KERN_INFO, r->stopped, r->cpus, r->us,
-	       by, len ? ")" : "", r->stopped < r->cpus ? "; not stopped: " : "",
-	       cpumask_pr_args(r->left));
+	end = len ? ")" : "";
+	left = r->stopped < r->cpus ? "; not stopped: " : "";
+	if (panic || *left)
+		pr_emerg(CRASH_REPORT_FMT, r->stopped, r->cpus, r->us, by, end, left,
+			 cpumask_pr_args(r->left));
+	else
+		pr_info(CRASH_REPORT_FMT, r->stopped, r->cpus, r->us, by, end, left,
+			cpumask_pr_args(r->left));
 
 	/* What the stored log needs to be decoded; notifiers print it too late. */
 	if (IS_ENABLED(CONFIG_RANDOMIZE_BASE) && panic)

@@ -17,6 +17,7 @@
 #include <linux/cpumask.h>
 #include <linux/kmsg_dump.h>
 #include <linux/percpu.h>
+#include <linux/smp.h>
 #include <linux/types.h>
 
 struct pt_regs;
@@ -39,6 +40,19 @@ enum panic_mutex_outcome {
 
 /**
  * enum crash_step - the steps of a crash, in the order in which they are taken
+ * @CRASH_CALM:		before the first: the message is printed
+ * @CRASH_KGDB:		kgdb, if it is there
+ * @CRASH_BACKTRACE:	of all CPUs, if asked for
+ * @CRASH_STOP:		the ladder
+ * @CRASH_REPORT:	the report line
+ * @CRASH_NOTIFY_EARLY:	panic notifiers, with crash_kexec_post_notifiers
+ * @CRASH_SYS_INFO:	what the saved log is to have besides
+ * @CRASH_DUMP:		the log is saved
+ * @CRASH_KEXEC:	the crash kernel
+ * @CRASH_NOTIFY:	panic notifiers otherwise
+ * @CRASH_UNBLANK:	the console is made visible
+ * @CRASH_FLUSH:	and gets what it has missed
+ * @CRASH_STEPS:	how many there are
  *
  * A step is entered once. CRASH_STOP, both notifier steps and CRASH_DUMP are
  * walks: their parts (a rung, a notifier, a dumper) are entered once each, and
@@ -50,7 +64,7 @@ enum crash_step {
 	CRASH_BACKTRACE,
 	CRASH_STOP,
 	CRASH_REPORT,
-	CRASH_NOTIFY_EARLY,	/* crash_kexec_post_notifiers only */
+	CRASH_NOTIFY_EARLY,
 	CRASH_SYS_INFO,
 	CRASH_DUMP,
 	CRASH_KEXEC,
@@ -60,9 +74,13 @@ enum crash_step {
 	CRASH_STEPS
 };
 
-/** enum crash_stop_why - who wants the other CPUs to stop */
+/**
+ * enum crash_stop_why - who wants the other CPUs to stop
+ * @CRASH_STOP_REBOOT: a reboot, halt, power-off or kexec; it yields to a panic
+ * @CRASH_STOP_PANIC: the owner of the crash
+ */
 enum crash_stop_why {
-	CRASH_STOP_REBOOT,	/* reboot, halt, power-off, kexec; yields to a panic */
+	CRASH_STOP_REBOOT,
 	CRASH_STOP_PANIC,
 };
 
@@ -130,7 +148,7 @@ struct crash_stop_result {
  *	absent: does not build a ladder, so it may not be.
  * @stopped: called by: the ladder, on each poll. Context: as @raise. Returns:
  *	true once that CPU is known to stand still without its own
- *	acknowledgement. When absent: only the acknowledgement counts.
+ *	acknowledgment. When absent: only the acknowledgment counts.
  */
 struct crash_rung {
 	const char *name;
@@ -148,7 +166,7 @@ struct crash_rung {
  *	Must: save @regs as the crash note of @cpu. When absent: the crash
  *	kernel reads the registers itself, and no placeholder is written.
  * @quiesce: called by: the CPU that stops, after @capture and before its
- *	acknowledgement. Must: switch off what must not run on while the log
+ *	acknowledgment. Must: switch off what must not run on while the log
  *	is saved (virtualization, tracing). Must not: wait, take a lock. When
  *	absent: there is nothing of the kind.
  * @park: called by: the CPU that has stopped, for ever, in a loop. Must: idle
@@ -224,7 +242,11 @@ static inline bool panic_mutex_is_mine(void) { return false; }
 static inline bool panic_mutex_is_lost(void) { return false; }
 static inline void panic_mutex_enter(const char *fmt, va_list args) { }
 static inline void panic_mutex_park(struct pt_regs *regs, const char *fmt, va_list args) { }
-#define panic_mutex_nmi_lost(regs, msg) nmi_panic_self_stop(regs)
+static inline void panic_mutex_nmi_lost(struct pt_regs *regs, const char *msg)
+{
+	nmi_panic_self_stop(regs);
+}
+
 static inline void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_list args) { }
 static inline bool crash_step(enum crash_step step) { return true; }
 static inline bool crash_step_sys_info(bool post_notifiers) { return true; }

@@ -70,7 +70,7 @@ class Evidence:
     restarted: bool = False
     store: list[str] = dataclasses.field(default_factory=list)  # lines of the Panic record
     store_name: str = ""
-    decoded: str = ""  # _stext of the stored log, decoded with what that log says
+    decoded: str = ""  # a raw address of the stored log, decoded with what that log says
     pcs: list[list[tuple[str, bool]]] = dataclasses.field(default_factory=list)  # per reading, per CPU: function, halted
 
 
@@ -101,6 +101,14 @@ def _note(hexa: str, arch: Arch, symbols: Symbols, offset: int) -> Note:
     return Note(pid, symbols.name(pc - offset) if pc else "")
 
 
+def _decode(store: list[str], symbols: Symbols) -> str:
+    """The function of an address that the stored log names, found with what that log alone says."""
+    for line in store:
+        if found := re.search(r"crash_test: panic\(\) will be called at 0x([0-9a-f]+)", line):
+            return symbols.name(int(found[1], 16) - _offset(store, symbols))
+    return ""
+
+
 def _console_line(e: Evidence, at: float, line: str) -> None:
     """A line that the crashing kernel printed."""
     e.said.append(line)
@@ -111,6 +119,8 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
             e.report, e.report_at = line, at
             e.stopped, e.others, e.stop_us = int(found[1]), int(found[2]), int(found[3])
             e.not_stopped = _cpus(found[4].partition("not stopped: ")[2])
+    elif (found := re.match(r"CPU: (\d+) (?:UID|PID)", line)) and e.panics and e.owner is None:
+        e.owner = int(found[1])
     elif found := re.match(r"crash_stop: nested panic", line):
         e.nested += 1
     elif found := re.match(r"crash_test: dump (\d+) begins at (\d+) us on cpu (\d+)", line):
@@ -162,11 +172,15 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
             e.restarted = True
     if "guest: crash kernel" not in "\n".join(l for _, l in transcript.lines):
         e.crash_kernel_at = None
+    if not e.dumps:
+        # A legacy console cannot print in NMI context or on PREEMPT_RT; the log has it all.
+        at = e.panics[0][0] if e.panics else 0.0
+        e.panics.clear()
+        for line in e.store:
+            _console_line(e, at, STAMP.sub("", line))
     offset = _offset(e.said, symbols)
     e.notes = [_note(h, arch, symbols, int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset) for h in hexes]
-    if any("_stext is at" in line or "Kernel Offset: 0x" in line for line in e.store):
-        trace = [re.search(r"RIP: 0010:(\w+)\+|^\S*\s+(\w+)\+0x", STAMP.sub("", l)) for l in e.store]
-        e.decoded = "yes" if any(trace) or e.store else ""
+    e.decoded = _decode(e.store, symbols)
     for reading in transcript.registers:
         pcs = re.findall(arch.get("registers", "monitor_pc") + r".*?HLT=(\d)", reading)
         e.pcs.append([(symbols.name(int(pc, 16) - offset), halted == "1") for pc, halted in pcs])

@@ -25,6 +25,8 @@ class Scenario:
     owners: tuple[int, ...] = (1,)  # CPUs that may own the crash
     losers: tuple[int, ...] = ()
     wedged: tuple[int, ...] = ()
+    unstopped: tuple[int, ...] = ()  # CPUs that the report line has to name
+    late: tuple[int, ...] = ()  # those of them that stop afterwards
     before: tuple[str, ...] = ()  # commands for init before the act
     after: tuple[str, ...] = ()  # the command that crashes, when the driver does not
     append: str = ""
@@ -55,6 +57,10 @@ SCENARIOS = [
     Scenario("three", "three CPUs panic at the same time", "panic=1 also=2,3", owners=(1, 2, 3), losers=(1, 2, 3)),
     Scenario("wedged", "one CPU spins with interrupts off", "panic=1 wedged=2", wedged=(2,)),
     Scenario("all-wedged", "all other CPUs do", "panic=1 wedged=0,2,3", wedged=(0, 2, 3)),
+    Scenario("unreachable", "one CPU is wedged and there is no NMI rung", "panic=1 wedged=2", wedged=(2,),
+             unstopped=(2,), append="nonmi_ipi"),
+    Scenario("late", "one CPU answers when the ladder has ended", "panic=1 late=2 slow=1", unstopped=(2,), late=(2,),
+             append="nonmi_ipi"),
     Scenario("lkdtm-irqoff", "LKDTM's PANIC_STOP_IRQOFF", "", owners=(0, 1, 2, 3), all_wedged=True,
              after=(f"write {LKDTM} PANIC_STOP_IRQOFF",), kernels=("6.12", "7.3"),
              why_not="LKDTM has no PANIC_STOP_IRQOFF before 6.12"),

@@ -89,9 +89,11 @@ static bool owns_panic(int cpu)
 	return panic_cpu.counter == cpu;
 }
 
+/* With a seed the end of the run may come between the two. */
 bool cpu_parked(int cpu)
 {
-	return state(cpu) == CRASH_CPU_STOPPED && event_count(EV_PARK, cpu, ANY);
+	return state(cpu) == CRASH_CPU_STOPPED &&
+	       (machine_seed || !fake_backend.park || event_count(EV_PARK, cpu, ANY));
 }
 
 /* Called by the ladder before it looks who has stopped: see fake_raise(). */
@@ -117,12 +119,18 @@ static void fake_handler(struct pt_regs *regs, int rung)
 		event(EV_RETURNED, cpu, rung);
 }
 
+void backend_signal(int cpu, int rung, u64 ns)
+{
+	machine_signal(cpu, fake_rungs[rung].reaches_masked, machine_now + ns, fake_handler,
+		       rung);
+}
+
 static void fake_raise(const struct cpumask *mask, int rung)
 {
 	int cpu, this_cpu = raw_smp_processor_id();
 	bool panic = owns_panic(this_cpu);
 	unsigned int i;
-	u64 due;
+	u64 ns;
 
 	CHECK(!machine_irqs_on());
 	CHECK(!cpumask_empty(mask));
@@ -135,11 +143,9 @@ static void fake_raise(const struct cpumask *mask, int rung)
 		event(EV_RAISE, cpu, rung);
 		if (plan[cpu].deaf[rung])
 			continue;
-		due = machine_now + LATENCY_NS + machine_choose(CHOOSE_LATENCY, 8) * US;
-		due += plan[cpu].late[rung];
+		ns = LATENCY_NS + machine_choose(CHOOSE_LATENCY, 8) * US;
 		for (i = 0; i <= plan[cpu].again[rung]; i++)
-			machine_signal(cpu, fake_rungs[rung].reaches_masked, due + i * 3 * US,
-				       fake_handler, rung);
+			backend_signal(cpu, rung, ns + plan[cpu].late[rung] + i * 3 * US);
 	}
 	place(PLACE_RAISED + rung);
 }
@@ -187,6 +193,10 @@ static void fake_quiesce(enum crash_stop_why why)
 	CHECK(!machine_irqs_on());
 	CHECK(!owns_panic(cpu));
 	CHECK_INT(state(cpu), CRASH_CPU_CAPTURING);
+	if (plan[cpu].quiesce_faults) {
+		plan[cpu].quiesce_faults--;
+		panic("quiesce faults on cpu %d", cpu);
+	}
 	if (fake_backend.capture)
 		CHECK_INT(crash_stop_cpu[cpu].note.counter, CRASH_NOTE_REGS);
 }

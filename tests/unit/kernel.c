@@ -21,6 +21,9 @@ struct kimage *kexec_crash_image;
 struct atomic_notifier_head panic_notifier_list;
 
 unsigned int faults[PLACES], visits[PLACES];
+u64 place_ns[PLACES];
+void (*at_place)(unsigned int where);
+void (*in_placeholder)(void);
 enum fault fault_kind;
 bool post_notifiers, print_backtrace, kexec_locked;
 int redirect_to = -1;
@@ -29,7 +32,7 @@ u64 dumper_ns[NR_DUMPERS];
 unsigned int dumper_runs[NR_DUMPERS];
 int store_lock = -1;
 char stored[256];
-struct cpumask online_at_kexec, online_at_notify;
+struct cpumask online_at_kexec;
 char vmcoreinfo[4096];
 unsigned int vmcoreinfo_longest;
 
@@ -39,6 +42,10 @@ void place(unsigned int where)
 
 	visits[where]++;
 	event(EV_PLACE, raw_smp_processor_id(), where);
+	if (at_place)
+		at_place(where);
+	if (place_ns[where])
+		machine_sleep(place_ns[where]);
 	if (!faults[where])
 		return;
 	faults[where]--;
@@ -133,7 +140,6 @@ static void __noreturn vpanic(const char *fmt, va_list args)
 	if (crash_step(CRASH_KEXEC))
 		__crash_kexec(NULL);
 	crash_stop_leave_online_mask();
-	online_at_notify = shim_online;
 	if (!post_notifiers)
 		crash_notify(CRASH_NOTIFY, buf);
 	step(CRASH_UNBLANK, PLACE_UNBLANK);
@@ -278,8 +284,17 @@ void kernel_offline(void)
 	machine_off();
 }
 
+/* Only one CPU at a time may write a note. */
 u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t len)
 {
+	static int writers[NR_CPUS];
+	int this_cpu = raw_smp_processor_id(), cpu = (note_buf_t *)buf - crash_notes;
+	int writer = writers[cpu];
+
+	CHECK(!writer || writer == this_cpu + 1);
+	writers[cpu] = this_cpu + 1;
+	if (cpu != this_cpu && in_placeholder)
+		in_placeholder();
 	*buf++ = strlen(name) + 1;
 	*buf++ = len;
 	*buf++ = type;
@@ -287,6 +302,7 @@ u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t
 	buf += (strlen(name) + 4) / 4;
 	machine_point();
 	memcpy(buf, data, len);
+	writers[cpu] = writer;
 	return buf + (len + 3) / 4;
 }
 

@@ -232,6 +232,8 @@ u64 machine_clock(void)
 
 	if (machine_clock_is.still)
 		return 1;
+	if (machine_clock_is.slow)
+		now /= machine_clock_is.slow;
 	if (machine_clock_is.step)
 		now -= now % machine_clock_is.step;
 	if (machine_clock_is.jump && machine_now >= machine_clock_is.jump_at)

@@ -34,6 +34,7 @@ extern struct machine_clock_is {
 	u64 step;		/* it goes on in steps of so many ns */
 	u64 jump_at;		/* at this true time it jumps ... */
 	s64 jump;		/* ... by so many ns */
+	unsigned int slow;	/* it is so many times too slow */
 } machine_clock_is;
 
 typedef void (*machine_handler)(struct pt_regs *regs, int arg);

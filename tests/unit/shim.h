@@ -127,6 +127,7 @@ void cpu_relax(void);
 #define KERN_INFO		"\0016"
 int printk(const char *fmt, ...);
 #define pr_emerg(fmt, ...)	printk(KERN_EMERG pr_fmt(fmt), ##__VA_ARGS__)
+#define pr_info(fmt, ...)	printk(KERN_INFO pr_fmt(fmt), ##__VA_ARGS__)
 int vscnprintf(char *buf, size_t size, const char *fmt, va_list args);
 int scnprintf(char *buf, size_t size, const char *fmt, ...);
 extern char _stext[];

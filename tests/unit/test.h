@@ -71,16 +71,19 @@ enum fault { FAULT_PANIC, FAULT_OOPS };
 extern unsigned int faults[PLACES];	/* how often it faults there */
 extern enum fault fault_kind;
 extern unsigned int visits[PLACES];
+extern u64 place_ns[PLACES];		/* how long it takes there */
+extern void (*at_place)(unsigned int where);
+extern void (*in_placeholder)(void);	/* the owner is in the midst of writing one */
 extern bool post_notifiers;		/* crash_kexec_post_notifiers */
 extern bool print_backtrace;		/* panic_print asks for all CPUs */
 extern bool kexec_locked;
 extern int redirect_to;			/* panic_force_cpu=, or -1 */
 extern unsigned int nr_dumpers;		/* the last one is the store */
-extern u64 dumper_ns[NR_DUMPERS];	/* how long each takes */
+extern u64 dumper_ns[NR_DUMPERS];	/* how long each takes, on any CPU */
 extern unsigned int dumper_runs[NR_DUMPERS];
 extern int store_lock;			/* the CPU that holds it, or -1 */
 extern char stored[];			/* the report line, once it was stored */
-extern struct cpumask online_at_kexec, online_at_notify;
+extern struct cpumask online_at_kexec;
 extern char vmcoreinfo[];
 extern unsigned int vmcoreinfo_longest;
 
@@ -119,6 +122,7 @@ struct note kernel_note(int cpu);
  * @on_signal: called by the handler, before the core is
  * @capture_ns: how long its capture takes
  * @capture_faults: how often its capture faults
+ * @quiesce_faults: how often its quiescing does
  */
 struct plan {
 	void (*program)(void);
@@ -130,6 +134,7 @@ struct plan {
 	void (*on_signal)(struct pt_regs *regs, int rung);
 	u64 capture_ns;
 	unsigned int capture_faults;
+	unsigned int quiesce_faults;
 };
 
 /* backend.c */
@@ -160,6 +165,7 @@ u64 event_ns(enum event what, int cpu, int arg);	/* of the first */
 void events_show(void);
 void backend_init(void);
 bool cpu_parked(int cpu);
+void backend_signal(int cpu, int rung, u64 ns);	/* arrives in @ns, raised by nobody */
 
 /* Programs, for struct plan. */
 void program_panic(void);	/* panic("cpu %d"), as task */

@@ -91,14 +91,12 @@ static inline void crash_stop_flush_cache(void)
 #endif
 }
 
-/* ACPI's multiprocessor wakeup mailbox takes CPUs back in a way of its own. */
+/* ACPI's multiprocessor wakeup mailbox takes CPUs back; it does not return. */
 static inline void crash_stop_platform_park(void)
 {
 #if defined(CONFIG_SMP) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-	if (smp_ops.stop_this_cpu) {
+	if (smp_ops.stop_this_cpu)
 		smp_ops.stop_this_cpu();
-		BUG();
-	}
 #endif
 }
 

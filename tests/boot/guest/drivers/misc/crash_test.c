@@ -9,13 +9,14 @@
  *	also=LIST	these CPUs panic at the same time
  *	alsonmi=LIST	as also=, but in NMI context
  *	wedged=LIST	these spin with interrupts off
+ *	late=LIST	so do these, but not for ever
  *	lock=N		CPU N holds the kexec lock
  *	hold=1		so does the CPU that crashes
  *	reboot=N	CPU N is inside machine_restart()
  *	dumping=N	CPU N runs kmsg_dump(OOPS) over and over
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
  *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic
- *	warn=1		the dumper hits a WARN as well
+ *	slow=1		that dumper takes longer than the late CPUs
  *
  * All other CPUs run crash_test_busy(). Each CPU counts while it runs, so that
  * the first dumper can tell which ones still do. Times are get_cycles().
@@ -54,16 +55,19 @@
 #define STILL_US	2000	/* how long the dumper watches the others */
 #define START_MS	100	/* what the threads need to get to their places */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
+#define MAX_OOPS_DUMPS	8
+#define LATE_MS		400	/* after the panic: longer than the ladder's last rung */
+#define SLOW_MS		600	/* longer than a late CPU */
 
-enum role { BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LOCK, REBOOT, DUMPING };
+enum role { BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LATE, LOCK, REBOOT, DUMPING };
 
 static enum role roles[NR_CPUS];
 static DEFINE_PER_CPU(unsigned long, beats);
 static char dumper_how[16], notifier_how[16];
-static bool warn_in_dumper, hold_lock;
+static bool slow_dumper, hold_lock;
 static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
 static int together;		/* CPUs that crash at the same time */
-static bool reboot_first;
+static bool reboot_first, dump_first, inside_dump;
 static unsigned long cycles_per_ms;
 static cycles_t panic_at;
 
@@ -79,6 +83,15 @@ static void beat(void)
 static unsigned long us_since_panic(void)
 {
 	return (unsigned long)(get_cycles() - panic_at) * 1000 / (cycles_per_ms ?: 1);
+}
+
+/* mdelay() is not to be trusted on a CPU whose delay loop was badly calibrated. */
+static void wait_ms(unsigned int ms)
+{
+	cycles_t start = get_cycles();
+
+	while ((unsigned long)(get_cycles() - start) < ms * cycles_per_ms)
+		cpu_relax();
 }
 
 static void misbehave(const char *how)
@@ -144,8 +157,8 @@ static void first_dump(DUMP_ARGS)
 		 raw_smp_processor_id());
 	watch_others();
 	show_result();
-	if (warn_in_dumper)
-		WARN(1, "crash_test: a warning in a dumper\n");
+	if (slow_dumper)
+		wait_ms(SLOW_MS);
 	misbehave(dumper_how);
 }
 
@@ -223,6 +236,18 @@ static noinline void crash_test_wedged(void)
 	}
 }
 
+/* Until some time after the panic; a stop signal that came meanwhile is taken then. */
+static noinline void crash_test_late(void)
+{
+	local_irq_disable();
+	while (atomic_read(&panic_cpu) == PANIC_CPU_INVALID) {
+		beat();
+		cpu_relax();
+	}
+	wait_ms(LATE_MS);
+	local_irq_enable();
+}
+
 static noinline void crash_test_busy(void)
 {
 	for (;;) {
@@ -245,12 +270,18 @@ static noinline void crash_test_lock(void)
 	crash_test_busy();
 }
 
+/* A few dumps, since a store that is full of them has no room for the panic's. */
 static noinline void crash_test_dumping(void)
 {
-	for (;;) {
+	int i;
+
+	for (i = 0; i < MAX_OOPS_DUMPS; i++) {
 		beat();
+		WRITE_ONCE(inside_dump, true);
 		kmsg_dump(KMSG_DUMP_OOPS);
+		WRITE_ONCE(inside_dump, false);
 	}
+	crash_test_busy();
 }
 
 static int thread(void *unused)
@@ -259,15 +290,18 @@ static int thread(void *unused)
 
 	if (role == WEDGED)
 		crash_test_wedged();
-	if (role == BUSY)
+	if (role == LATE)
+		crash_test_late();
+	if (role == BUSY || role == LATE)
 		crash_test_busy();
-	if (role == DUMPING)
-		crash_test_dumping();
 	if (role == LOCK)
 		crash_test_lock();
 
+	/* No sleep: the CPU that counts jiffies may be wedged. */
 	while (!atomic_read(&go))
-		schedule_timeout_uninterruptible(1);
+		yield();
+	if (role == DUMPING)
+		crash_test_dumping();
 
 	/* The others start together, interrupts off so that nothing comes between. */
 	local_irq_disable();
@@ -275,7 +309,9 @@ static int thread(void *unused)
 	while (atomic_read(&arrived) < together)
 		cpu_relax();
 	if (reboot_first && role != REBOOT)
-		mdelay(REBOOT_MS);
+		wait_ms(REBOOT_MS);
+	while (dump_first && !READ_ONCE(inside_dump))
+		cpu_relax();
 	if (hold_lock)
 		take_kexec_lock();
 	switch (role) {
@@ -320,7 +356,7 @@ static void parse(char *line)
 {
 	static const struct { const char *name; enum role role; } words[] = {
 		{ "panic", PANIC }, { "oops", OOPS }, { "hardirq", HARDIRQ }, { "nmi", NMI },
-		{ "also", ALSO }, { "alsonmi", ALSO_NMI }, { "wedged", WEDGED },
+		{ "also", ALSO }, { "alsonmi", ALSO_NMI }, { "wedged", WEDGED }, { "late", LATE },
 		{ "lock", LOCK }, { "reboot", REBOOT }, { "dumping", DUMPING },
 	};
 	char *word, *value;
@@ -338,8 +374,8 @@ static void parse(char *line)
 			strscpy(dumper_how, value, sizeof(dumper_how));
 		if (!strcmp(word, "notifier"))
 			strscpy(notifier_how, value, sizeof(notifier_how));
-		if (!strcmp(word, "warn"))
-			warn_in_dumper = true;
+		if (!strcmp(word, "slow"))
+			slow_dumper = true;
 		if (!strcmp(word, "hold"))
 			hold_lock = true;
 	}
@@ -359,6 +395,7 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 {
 	struct task_struct *threads[NR_CPUS] = {};
 	unsigned int cpu;
+	cycles_t start;
 	char *line;
 	int pass;
 
@@ -369,6 +406,8 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	kfree(line);
 	calibrate();
 	pr_emerg("%lu cycles per ms\n", cycles_per_ms);
+	/* A raw address, for whoever wants to show that the log alone decodes it. */
+	pr_emerg("panic() will be called at 0x%lx\n", (unsigned long)crash_test_panic);
 	panic_at = get_cycles();	/* until a crashing CPU says better (sysrq, lkdtm) */
 
 	/* All threads exist before the first one wedges: kthreadd must not get stuck behind it. */
@@ -383,12 +422,16 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 			together++;
 		if (roles[cpu] == REBOOT)
 			reboot_first = true;
+		if (roles[cpu] == DUMPING)
+			dump_first = true;
 	}
 	for (pass = 0; pass < 2; pass++)
 		for_each_online_cpu(cpu)
-			if (pass == (roles[cpu] != BUSY && roles[cpu] != DUMPING))
+			if (pass == (roles[cpu] != BUSY))
 				wake_up_process(threads[cpu]);
-	msleep(START_MS);
+	start = get_cycles();
+	while ((unsigned long)(get_cycles() - start) < START_MS * cycles_per_ms)
+		yield();
 	if (reboot_first)
 		pr_emerg("a reboot begins\n");
 	atomic_set(&go, 1);

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The verdict on recorded consoles: a good one, and every way in which one can be bad."""
+
+import pathlib
+import re
+import unittest
+
+import paths
+import archs
+import evidence
+import scenarios
+import verdict
+from qemu import Transcript
+
+RECORDED = paths.ROOT / "tests/boot/recorded"
+ARCH = archs.load()["x86_64"]
+
+
+def judge(name: str, text: str, **options: str) -> verdict.Verdict:
+    """The verdict on a log, with the symbols of a recorded one."""
+    scenario, _, kdump = name.partition("-kdump")
+    case = scenarios.case(scenarios.BY_NAME[scenario], kernel="7.3", kdump="yes" if "-kdump" in name else "no", **options)
+    facts = evidence.gather(Transcript.parse(text), ARCH, evidence.Symbols(RECORDED / f"{name}.map"))
+    return verdict.judge(case, facts, ARCH)
+
+
+def log(name: str) -> str:
+    """A recorded log."""
+    return (RECORDED / f"{name}.log").read_text()
+
+
+class Good(unittest.TestCase):
+    """What was recorded passes, with every line exercised that the case can exercise."""
+
+    def test_recorded_runs_pass(self) -> None:
+        names = sorted(p.stem for p in RECORDED.glob("*.log"))
+        self.assertGreaterEqual(len(names), 4)
+        for name in names:
+            with self.subTest(name):
+                self.assertEqual(judge(name, log(name)).reasons, [])
+
+    def test_lines_that_are_exercised(self) -> None:
+        lines = judge("wedged-kdump", log("wedged-kdump")).lines
+        self.assertEqual({k for k, v in lines.items() if v}, {"K1", "K3", "K4", "K6", "K8", "K9", "K11", "K12"})
+
+
+class Bad(unittest.TestCase):
+    """One thing is wrong at a time."""
+
+    def fails(self, name: str, line: str, text: str, **options: str) -> None:
+        self.assertNotEqual(text, log(name), "the recording was not changed")
+        found = judge(name, text, **options)
+        self.assertFalse(found.passed)
+        self.assertTrue(any(r.startswith(line) for r in found.reasons), found.reasons)
+
+    def without(self, name: str, pattern: str) -> str:
+        return "".join(l for l in log(name).splitlines(keepends=True) if not re.search(pattern, l))
+
+    def test_silent(self) -> None:
+        self.fails("plain", "K6", "$ recorded\n# end: silent\n")
+
+    def test_empty(self) -> None:
+        self.fails("plain", "K6", "")
+
+    def test_cut_short(self) -> None:
+        text = log("wedged-kdump")
+        self.fails("wedged-kdump", "K6", text[: text.index("crash_test: dump 1 begins")])
+
+    def test_ended_by_a_clock(self) -> None:
+        self.fails("plain", "the run ended timeout", log("plain").replace("# end: done", "# end: timeout"))
+
+    def test_note_of_a_cpu_is_missing(self) -> None:
+        self.fails("wedged-kdump", "K9", self.without("wedged-kdump", r"guest: note 2"))
+
+    def test_note_has_no_registers(self) -> None:
+        self.fails("wedged-kdump", "K9: note 2", re.sub(r"(guest: note 2 )[0-9a-f]+", lambda m: m[1] + "00" * 336, log("wedged-kdump")))
+
+    def test_cpu_runs_on(self) -> None:
+        self.fails("wedged-kdump", "K4: CPUs [2] ran on", log("wedged-kdump").replace("running on: []", "running on: [2]"))
+
+    def test_nobody_looked(self) -> None:
+        self.fails("plain", "K4: nobody looked", self.without("plain", "running on"))
+
+    def test_qemu_sees_a_cpu_elsewhere(self) -> None:
+        pcs = re.findall(r"RIP=([0-9a-f]+)", log("plain"))
+        self.fails("plain", "K4: QEMU shows", log("plain").replace(f"RIP={pcs[0]}", f"RIP={pcs[1]}"))
+
+    def test_no_report_line(self) -> None:
+        self.fails("plain", "K8: no report line", self.without("plain", "other CPUs stopped"))
+
+    def test_report_line_is_not_in_the_store(self) -> None:
+        self.fails("plain", "K8: the stored log", self.without("plain", r"store\| .*other CPUs stopped"))
+
+    def test_report_line_counts_wrongly(self) -> None:
+        self.fails("plain", "K8: it speaks of 2", log("plain").replace("3/3 other", "2/2 other"))
+
+    def test_nothing_in_the_store(self) -> None:
+        self.fails("plain", "K6: the store holds", self.without("plain", r"store\|"))
+
+    def test_an_oops_record_is_no_panic_record(self) -> None:
+        self.fails("plain", "K6: the store holds", log("plain").replace("Panic#", "Oops#"))
+
+    def test_two_owners(self) -> None:
+        line = next(l for l in log("three").splitlines() if "Kernel panic - not" in l and "store|" not in l and "end Kernel" not in l)
+        self.fails("three", "K1: 2 CPUs", log("three").replace(line, line + "\n" + line, 1))
+
+    def test_wrong_owner(self) -> None:
+        self.fails("plain", "K1", log("plain").replace("us on cpu 1", "us on cpu 3"))
+
+    def test_loser_did_not_stop_by_itself(self) -> None:
+        self.fails("three", "K2", log("three").replace("how -1", "how 1"))
+
+    def test_loser_lost_its_message(self) -> None:
+        self.fails("three", "K2", re.sub(r'(cpu \d how -1 .*msg ").*"', r'\1"', log("three")))
+
+    def test_dumper_ran_twice(self) -> None:
+        line = next(l for l in log("dumper-fault-kdump").splitlines() if "dump 1 begins" in l and "store|" not in l)
+        self.fails("dumper-fault-kdump", "K7: the first dumper ran 2 times",
+                   log("dumper-fault-kdump").replace(line, line + "\n" + line.replace("dump 1", "dump 2"), 1))
+
+    def test_no_crash_kernel(self) -> None:
+        self.fails("wedged-kdump", "K6: the crash kernel did not boot", self.without("wedged-kdump", "guest: (crash kernel|note|state|vmcore)"))
+
+    def test_notifier_before_the_dump(self) -> None:
+        self.fails("plain", "K6: a notifier ran before", re.sub(r"notifier at \d+ us", "notifier at 1 us", log("plain")))
+
+    def test_slow_stop(self) -> None:
+        self.fails("plain", "K3", re.sub(r"stopped in \d+ us", "stopped in 9000000 us", log("plain")))
+
+    def test_splat(self) -> None:
+        self.fails("plain", "K12", log("plain").replace("crash_test: dump ends", "BUG: sleeping function called from invalid context\n[   1.0] crash_test: dump ends", 1)
+                   .replace("] BUG", "] \n[   1.0] BUG", 1))
+
+    def test_no_word_about_the_crash_kernel(self) -> None:
+        self.fails("plain", "K11", self.without("plain", "no crash kernel is loaded"))
+
+    def test_machine_did_not_restart(self) -> None:
+        text = log("plain")
+        self.fails("plain", "K6: the machine did not restart", text[: text.rindex("guest: ready")] )
+
+
+if __name__ == "__main__":
+    unittest.main()
