@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Record a run for the tests of the verdict: its log and the symbols it needs, trimmed.
 
-	record.py LOG SYSTEM.MAP OUT
+	record.py LOG SYSTEM.MAP FOLDER/NAME
 
-writes OUT.log and OUT.map. What the evidence does not look at is left out.
+writes FOLDER/NAME.log and FOLDER/kernel.map, which all recordings of a kernel
+share. What the evidence does not look at is left out.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def main() -> None:
     entries = sorted(l.split()[:3] for l in system_map.read_text().splitlines() if l.split()[1] in "tTwW")
     keep = [i for i, e in enumerate(entries) if wanted.search(e[2])]
     chosen = sorted({j for i in keep for j in (i, i + 1) if j < len(entries)})
-    out.with_suffix(".map").write_text("".join(" ".join(entries[i]) + "\n" for i in chosen))
+    (out.parent / "kernel.map").write_text("".join(" ".join(entries[i]) + "\n" for i in chosen))
 
 
 if __name__ == "__main__":

@@ -303,7 +303,7 @@ enum machine_end machine_run(void)
 		machine_power_on(&cpus[i], i);
 	last = NR_CPUS - 1;
 	if (machine_seed)
-		machine_udelay_factor *= 1 + 4 * (machine_seed % 4);
+		machine_udelay_factor *= 1 + 3 * (machine_seed % 8);
 	while (!ended) {
 		next = MACHINE_NEVER;
 		for (i = 1, n = 0; i <= NR_CPUS; i++) {

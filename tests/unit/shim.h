@@ -11,6 +11,7 @@
 #ifndef SHIM_H
 #define SHIM_H
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
