@@ -133,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--quick", action="store_true", help="those that take a minute")
     two.add_argument("--all", action="store_true", help="more kernels and every scenario, takes hours")
     two.add_argument("--only", nargs="+", metavar="PART", help="some parts, by name")
+    two.add_argument("--times", type=int, default=20, metavar="N", help="how often the part \"repeat\" runs each scenario")
+    two.add_argument("--jobs", type=int, default=1, metavar="N", help="guests at a time in that part")
     two.set_defaults(run=test)
     three = verbs.add_parser("apply", help="patch a kernel tree in place")
     three.add_argument("dir", metavar="DIR")

@@ -86,8 +86,12 @@ void crash_step_nested(void)
 {
 	if (++crash.nested > CRASH_NESTED_MAX)
 		crash_bail_out(crash.nested - CRASH_NESTED_MAX);
-	pr_emerg("nested panic in step \"%s\" (%ps), going on behind it\n",
-		 crash_step_names[crash.step], crash.what);
+	if (crash.what)
+		pr_emerg("nested panic in step \"%s\" (%ps), going on behind it\n",
+			 crash_step_names[crash.step], crash.what);
+	else
+		pr_emerg("nested panic in step \"%s\", going on behind it\n",
+			 crash_step_names[crash.step]);
 }
 
 static bool crash_step_is_walk(enum crash_step step)
@@ -182,13 +186,16 @@ void crash_notify(enum crash_step step, char *msg)
  * On the owner only the walk of CRASH_DUMP may: what an oops inside a dumper or
  * the restart at the end would dump is in the log that was or will be saved.
  *
- * Context: any.
+ * Context: any; a CPU that has lost or is to stop parks.
  * Return: the CPU to give to crash_dump_end(), or -1 for no.
  */
 int crash_dump_begin(enum kmsg_dump_reason reason)
 {
-	int this_cpu = raw_smp_processor_id();
+	int this_cpu;
 
+	/* A dumper that begins now could hold the store's lock when the owner needs it. */
+	crash_stop_poll(NULL);
+	this_cpu = raw_smp_processor_id();
 	if (panic_mutex_is_mine()) {
 		if (reason != KMSG_DUMP_PANIC || crash.step != CRASH_DUMP)
 			return -1;

@@ -4,9 +4,9 @@
  *
  * A CPU goes through three states and never back:
  *
- *	RUNNING --compare-and-exchange--> CAPTURING --release--> STOPPED
+ *	RUNNING --compare-and-exchange--> CAPTURING -> QUIESCING --release--> STOPPED
  *
- * CAPTURING saves the registers and quiesces; STOPPED is the acknowledgment.
+ * CAPTURING saves the registers, STOPPED is the acknowledgment.
  * A CPU gets there because a signal arrived (crash_stop_receive()), because it
  * lost a panic (crash_stop_self()), because it found the crash while it waited
  * for something (crash_stop_poll()), or because it has just come online
@@ -49,18 +49,20 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	int old = CRASH_CPU_RUNNING;
 
 	/*
-	 * CAPTURING already: the capture below us faulted, or an NMI lost a
-	 * panic on top of it. It will not be resumed, so finish in its place.
+	 * Not RUNNING any more: the capture or quiescing below us faulted, or an
+	 * NMI lost a panic on top of it. It will not be resumed, so finish in its
+	 * place, but do not do again what failed.
 	 */
 	if (atomic_try_cmpxchg(&me->state, &old, CRASH_CPU_CAPTURING) ||
 	    old == CRASH_CPU_CAPTURING) {
 		me->how = how;
 		crash_stop_capture(regs);
-		if (backend->quiesce && old == CRASH_CPU_RUNNING)
+		atomic_set(&me->state, CRASH_CPU_QUIESCING);
+		if (backend->quiesce)
 			backend->quiesce(READ_ONCE(crash_stop_why));
-		/* Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(). */
-		atomic_set_release(&me->state, CRASH_CPU_STOPPED);
 	}
+	/* Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(). */
+	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
 	for (;;) {
 		if (backend->park)
 			backend->park(READ_ONCE(crash_stop_why));

@@ -307,16 +307,63 @@ def compare(args: argparse.Namespace) -> Results:
     return results
 
 
+def repeat(args: argparse.Namespace) -> Results:
+    """Every scenario on 7.3, with and without kdump, --times N; a table for Documentation/."""
+    import concurrent.futures
+
+    import boot
+    import guest
+    import scenarios
+
+    arch = archs.load()["x86_64"]
+    packages.need(*arch.get("arch", "packages").split())
+    kernel = build.build("7.3", arch, True)
+    guest.initrd(kernel)
+    cases = scenarios.full("7.3")
+    runs: dict[str, list] = {case.name: [] for case in cases}
+    todo = [(number, case) for number in range(1, args.times + 1) for case in cases]
+
+    def one(job: tuple) -> None:
+        number, case = job
+        run = boot.run(kernel, case, f"-run{number}")
+        runs[case.name].append(run)
+        if run.verdict.passed:
+            run.log.unlink()
+        else:
+            print(f"FAILED {case.name} run {number}: {'; '.join(run.verdict.reasons)}   log: {run.log}", flush=True)
+        run.transcript.lines.clear()
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for done, _ in enumerate(pool.map(one, todo), 1):
+            if done % len(cases) == 0:
+                print(f"[{done:4}/{len(todo)}]", flush=True)
+    lines = [f"{'scenario':28} {'passed':>9} {'stopped in, median us':>22} {'slowest':>9} {'panic() to kmsg_dump, median us':>33}"]
+    for name, found in runs.items():
+        good = sum(r.verdict.passed for r in found)
+        stop = [r.evidence.stop_us for r in found if r.evidence.stop_us is not None]
+        dump = [r.evidence.dumps[0][1] for r in found if r.evidence.dumps]
+        lines.append(f"{name:28} {good:4} of {len(found):2} {statistics.median(stop or [0]):22.0f} {max(stop or [0]):9} "
+                     f"{statistics.median(dump or [0]):33.0f}")
+    table = "\n".join(lines) + "\n"
+    (sources.CACHE / "repeat.txt").write_text(table)
+    print(table + f"written to {sources.CACHE / 'repeat.txt'}", flush=True)
+    return [(f"{name}, {len(found)} times", "" if all(r.verdict.passed for r in found) else "not every time")
+            for name, found in runs.items()]
+
+
 QUICK = (unit, mutants, verdicts, style)
 PARTS = QUICK + (applies, identical, size, boots, variants, compare)
+ON_REQUEST = (repeat,)
 
 
 def run(args: argparse.Namespace) -> int:
     """All parts that were asked for; the last line is the sum."""
-    names = [p.__name__ for p in PARTS]
+    names = [p.__name__ for p in PARTS + ON_REQUEST]
     for name in args.only or []:
         archs.choose("part", name, names)
-    chosen = [p for p in PARTS if p.__name__ in args.only] if args.only else QUICK if args.quick else PARTS
+    chosen = QUICK if args.quick else PARTS + ON_REQUEST if args.all else PARTS
+    if args.only:
+        chosen = [p for p in PARTS + ON_REQUEST if p.__name__ in args.only]
     packages.need(*packages.BASE, *packages.TEST)
     everything: Results = []
     for part in chosen:

@@ -87,6 +87,7 @@ enum crash_stop_why {
 enum crash_cpu_state {
 	CRASH_CPU_RUNNING,
 	CRASH_CPU_CAPTURING,
+	CRASH_CPU_QUIESCING,
 	CRASH_CPU_STOPPED,
 };
 

@@ -60,8 +60,8 @@ def commands(kernel: Kernel, case: scenarios.Case) -> list[str]:
     return load + list(s.before) + [act] + list(s.after)
 
 
-def run(kernel: Kernel, case: scenarios.Case) -> Run:
-    """Run a case and judge it; the log is written whatever comes."""
+def run(kernel: Kernel, case: scenarios.Case, mark: str = "") -> Run:
+    """Run a case and judge it; the log is written whatever comes, its name ends in mark."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="crash-stop-") as tmp:
         store = pathlib.Path(tmp, "store")
@@ -71,6 +71,6 @@ def run(kernel: Kernel, case: scenarios.Case) -> Run:
     facts = evidence.gather(transcript, kernel.arch, symbols)
     logs = sources.CACHE / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{kernel.arch.name}-{kernel.title.replace(' ', '-')}-{case.name}.log"
+    log = logs / f"{kernel.arch.name}-{kernel.title.replace(' ', '-')}-{case.name}{mark}.log"
     log.write_text(transcript.text())
     return Run(kernel, case, transcript, facts, verdict.judge(case, facts, kernel.arch), seconds, log)

@@ -115,10 +115,9 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
     if found := re.match(r"Kernel panic - not syncing: (.*)", line):
         e.panics.append((at, found[1]))
     elif found := re.match(r"crash_stop: (\d+)/(\d+) other CPUs stopped in (\d+) us(.*)", line):
-        if e.panics:
-            e.report, e.report_at = line, at
-            e.stopped, e.others, e.stop_us = int(found[1]), int(found[2]), int(found[3])
-            e.not_stopped = _cpus(found[4].partition("not stopped: ")[2])
+        e.report, e.report_at = line, at
+        e.stopped, e.others, e.stop_us = int(found[1]), int(found[2]), int(found[3])
+        e.not_stopped = _cpus(found[4].partition("not stopped: ")[2])
     elif (found := re.match(r"CPU: (\d+) (?:UID|PID)", line)) and e.panics and e.owner is None:
         e.owner = int(found[1])
     elif found := re.match(r"crash_stop: nested panic", line):

@@ -39,6 +39,7 @@ class Scenario:
     all_wedged: bool = False
     reboot: int | None = None
     warns: bool = False  # a splat belongs to it
+    panics: bool = True  # False: an ordinary reboot
 
 
 def _callbacks() -> list[Scenario]:
@@ -84,6 +85,10 @@ SCENARIOS = [
              append="panic_force_cpu=0", kernels=("7.3",), why_not="panic_force_cpu= is new in 7.x"),
     Scenario("force-cpu-wedged", "the CPU that it is moved to is wedged", "panic=1 wedged=0", wedged=(0,),
              append="panic_force_cpu=0", kernels=("7.3",), why_not="panic_force_cpu= is new in 7.x"),
+    Scenario("warn-limit", "a dumper warns where one warning is one too many", "panic=1 dumper=warn", warns=True,
+             before=(f"write {SYSCTL}warn_limit 1", f"write {SYSCTL}panic_on_warn 1")),
+    Scenario("reboot", "an ordinary reboot", "none=1", after=("reboot",), panics=False),
+    Scenario("reboot-wedged", "a reboot with a wedged CPU", "wedged=2", after=("reboot",), panics=False),
 ] + _callbacks()
 
 BY_NAME = {s.name: s for s in SCENARIOS}
@@ -125,6 +130,8 @@ class Case:
         """Why this case cannot be run, or nothing."""
         if self.scenario.kernels and self.get("kernel") not in self.scenario.kernels:
             return self.scenario.why_not
+        if not self.scenario.panics and self.get("kdump") == "yes":
+            return "a reboot boots no crash kernel"
         return ""
 
 
@@ -135,7 +142,8 @@ def case(scenario: Scenario, variant: str = "plain", **options: str) -> Case:
 
 def full(kernel: str) -> list[Case]:
     """Each scenario with and without a crash kernel."""
-    return [case(s, kernel=kernel, kdump=k) for s in SCENARIOS for k in OPTIONS["kdump"]]
+    cases = [case(s, kernel=kernel, kdump=k) for s in SCENARIOS for k in OPTIONS["kdump"]]
+    return [c for c in cases if not c.impossible]
 
 
 def pairwise() -> list[Case]:
@@ -150,6 +158,8 @@ def pairwise() -> list[Case]:
     slice_ = []
     for scenario, kdump in itertools.product(SCENARIOS, OPTIONS["kdump"]):
         usable = [r for r in rows if r["kdump"] == kdump and not case(scenario, **r).impossible]
+        if not usable:
+            continue
         best = max(usable, key=lambda r: sum(1 / (1 + 9 * seen[p]) for p in itertools.combinations(r.items(), 2)))
         for pair in itertools.combinations(best.items(), 2):
             seen[pair] += 1

@@ -21,7 +21,7 @@ CONTRACT = ("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10", "K11", 
 STOP_MAX_US = 2_500_000
 
 # include/linux/crash_stop.h and kernel/crash_stop_dump.c
-STATE_STOPPED, NOTE_REGS, PLACEHOLDER_PID = 2, 3, -1
+STATE_STOPPED, NOTE_REGS, PLACEHOLDER_PID = 3, 3, -1
 
 
 @dataclasses.dataclass
@@ -163,10 +163,19 @@ def _image(j: _Judge, case: Case, e: Evidence) -> None:
     j.check("K11", any(r in line for line in e.said for r in reasons), "nothing says what became of the crash kernel")
 
 
+def _reboot(j: _Judge, e: Evidence, arch: Arch) -> None:
+    j.check("K10", not e.panics, "a reboot became a panic")
+    j.check("K10", e.restarted, "the machine did not restart")
+    j.check("K8", (e.stopped, e.others) == (arch.cpus - 1, arch.cpus - 1), f"the report line says {e.report}")
+
+
 def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     """The verdict on one run."""
     j = _Judge()
     s = case.scenario
+    if not s.panics:
+        _reboot(j, e, arch)
+        return Verdict(j.lines, j.reasons + ([] if e.end == "done" else [f"the run ended {e.end}"]))
     kdump = case.get("kdump") == "yes"
     booted = kdump and not s.image_may_change
     if kdump and s.image_may_change:
@@ -178,6 +187,8 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     _order(j, case, e, booted)
     if s.nested:
         _nested(j, case, e, booted)
+    else:
+        j.check("K7", not e.nested, f"{e.nested} nested panics, though nothing faults")
     if booted:
         _dump(j, case, e, arch)
     if s.reboot is not None:

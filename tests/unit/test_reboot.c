@@ -141,6 +141,10 @@ static void reboot_and_panic_at_once(unsigned int variant)
 		CHECK(cpu == 1 || cpu_parked(cpu));
 	CHECK_INT(crash_stop_result()->cpus, 3);
 	CHECK_INT(crash_stop_result()->stopped, 3);
+	/* It is told as a panic, too. */
+	CHECK_INT(log_level("CPUs stopped"), '0');
+	CHECK_INT(log_count("_stext is at 0x"), 1);
+	CHECK_INT(event_count(EV_AFTER_STOP, 1, CRASH_STOP_PANIC), 1);
 }
 
 /* The second one parks. */

@@ -15,7 +15,7 @@
  *	reboot=N	CPU N is inside machine_restart()
  *	dumping=N	CPU N runs kmsg_dump(OOPS) over and over
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
- *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic
+ *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn
  *	slow=1		that dumper takes longer than the late CPUs
  *
  * All other CPUs run crash_test_busy(). Each CPU counts while it runs, so that
@@ -100,6 +100,8 @@ static void misbehave(const char *how)
 		WRITE_ONCE(*(int *)8, 0);
 	else if (!strcmp(how, "bug"))
 		BUG();
+	else if (!strcmp(how, "warn"))
+		WARN(1, "crash_test: a warning in a callback\n");
 	else if (!strcmp(how, "panic"))
 		panic("crash_test: panic in a callback");
 }
@@ -394,6 +396,7 @@ static void calibrate(void)
 static ssize_t crash_test_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	struct task_struct *threads[NR_CPUS] = {};
+	bool crasher = false;
 	unsigned int cpu;
 	cycles_t start;
 	char *line;
@@ -416,8 +419,11 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 		if (IS_ERR(threads[cpu]))
 			return PTR_ERR(threads[cpu]);
 		kthread_bind(threads[cpu], cpu);
-		if (roles[cpu] >= PANIC && roles[cpu] <= NMI)
+		/* Stay where no CPU wedges under us: on the one that crashes, or any. */
+		if (roles[cpu] <= NMI && !(crasher && roles[cpu] == BUSY)) {
 			set_cpus_allowed_ptr(current, cpumask_of(cpu));
+			crasher = roles[cpu] != BUSY;
+		}
 		if ((roles[cpu] >= PANIC && roles[cpu] <= ALSO_NMI) || roles[cpu] == REBOOT)
 			together++;
 		if (roles[cpu] == REBOOT)
