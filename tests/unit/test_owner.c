@@ -19,7 +19,7 @@ static void expect_loser(int cpu, const char *msg, unsigned long ip)
 	CHECK_STR(crash_stop_cpu[cpu].msg, msg);
 	CHECK_INT(kernel_note(cpu).pid, NOTE_PID(cpu));
 	CHECK_INT(kernel_note(cpu).ip, ip);
-	CHECK_INT(event_count(EV_QUIESCE, cpu, ANY), 1);
+	CHECK_INT(event_count(EV_QUIESCE, cpu, CRASH_STOP_PANIC), 1);
 	CHECK_INT(log_count("Kernel panic"), 1);
 }
 
