@@ -48,6 +48,8 @@ static struct {
 	void *what;		/* the part under way */
 } crash;
 
+ATOMIC_NOTIFIER_HEAD(crash_log_list);
+
 static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_CALM]		= "message",
 	[CRASH_KGDB]		= "kgdb",
@@ -143,16 +145,20 @@ bool crash_substep(void *what)
 }
 
 /**
- * crash_step_sys_info - is it time to add sys_info() to the log?
+ * crash_step_sys_info - is it time to add to the log what is to be saved with it?
  * @post_notifiers: crash_kexec_post_notifiers
  *
- * With an image the crash kernel has all of it, and the log stays short.
+ * With an image the crash kernel has all of it, and the log stays short. Runs
+ * the notifiers of crash_log_list; the caller adds sys_info().
  *
  * Return: whether to take the step.
  */
 bool crash_step_sys_info(bool post_notifiers)
 {
-	return (post_notifiers || !crash_stop_have_image()) && crash_step(CRASH_SYS_INFO);
+	if ((!post_notifiers && crash_stop_have_image()) || !crash_step(CRASH_SYS_INFO))
+		return false;
+	atomic_notifier_call_chain(&crash_log_list, 0, NULL);
+	return true;
 }
 
 /**

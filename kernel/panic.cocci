@@ -355,6 +355,22 @@
  rcu_read_unlock();
 +crash_dump_end(crash_cpu);
 
+// rule: ftrace-include
+// file: kernel/trace/trace.c
+@@ @@
+ #include <linux/panic_notifier.h>
++#include <linux/crash_stop.h>
+
+// rule: ftrace
+// file: kernel/trace/trace.c
+// The buffers belong into the log that is saved, as they did when all notifiers
+// ran before the dumpers.
+@@ @@
+-atomic_notifier_chain_register(&panic_notifier_list,
+-			       &trace_panic_notifier);
++atomic_notifier_chain_register(IS_ENABLED(CONFIG_CRASH_STOP) ? &crash_log_list : &panic_notifier_list,
++			       &trace_panic_notifier);
+
 // rule: online-include
 // file: kernel/cpu.c
 @@ @@

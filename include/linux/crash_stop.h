@@ -16,6 +16,7 @@
 #include <linux/compiler.h>
 #include <linux/cpumask.h>
 #include <linux/kmsg_dump.h>
+#include <linux/notifier.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
 #include <linux/types.h>
@@ -189,6 +190,12 @@ struct crash_stop_backend {
 	void (*after_stop)(enum crash_stop_why why);
 	void (*before_crash_kernel)(struct pt_regs *regs);
 };
+
+/*
+ * Panic notifiers that do nothing but add to the log (ftrace's dump). They run
+ * before the log is saved, where other notifiers run when it is safe.
+ */
+extern struct atomic_notifier_head crash_log_list;
 
 #ifdef CONFIG_CRASH_STOP
 

@@ -11,7 +11,8 @@ import re
 from archs import Arch
 from qemu import Transcript
 
-STAMP = re.compile(r"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?")
+# Not only at the start: what init says and what the kernel says can share a line.
+STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
 
 
 class Symbols:
@@ -143,7 +144,7 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
     phase = "boot"
     hexes = []
     for at, raw in transcript.lines:
-        line = STAMP.sub("", raw)
+        line = raw if raw.startswith("store|") else STAMP.sub("", raw)
         if line.startswith("guest: crash kernel"):
             phase, e.crash_kernel_at = "crash kernel", at
         elif line.startswith("guest: first kernel"):

@@ -38,6 +38,7 @@ class Scenario:
     image_may_change: bool = False  # the crash kernel may be missing for a reason that is printed
     all_wedged: bool = False
     reboot: int | None = None
+    in_store: str = ""  # what the saved log has, unless a crash kernel will have it
     warns: bool = False  # a splat belongs to it
     panics: bool = True  # False: an ordinary reboot
 
@@ -73,6 +74,8 @@ SCENARIOS = [
     Scenario("in-oops-dump", "another CPU is inside kmsg_dump(OOPS)", "panic=1 dumping=3"),
     Scenario("all-bt", "a backtrace of all CPUs is asked for", "panic=1 wedged=2", wedged=(2,),
              append="panic_sys_info=all_bt", append_old="panic_print=0x40"),
+    Scenario("ftrace", "ftrace is to dump its buffers into the log", "panic=1", in_store="Dumping ftrace buffer",
+             append="ftrace_dump_on_oops trace_event=sched:sched_process_exec"),
     Scenario("sysrq", "sysrq-c", "", owners=(0, 1, 2, 3), after=("write /proc/sysrq-trigger c",)),
     Scenario("oops", "an oops with panic_on_oops", "oops=1", append="oops=panic", warns=True),
     Scenario("kexec-load", "a crash kernel is being loaded meanwhile", "panic=1", image_may_change=True,

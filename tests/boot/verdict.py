@@ -116,6 +116,9 @@ def _order(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None
     if boots_crash_kernel:
         j.check("K6", e.crash_kernel_at is not None, "the crash kernel did not boot")
     j.check("K6", e.restarted, "the machine did not restart")
+    wanted = case.scenario.in_store
+    if wanted and (not boots_crash_kernel or case.get("post") == "yes"):
+        j.check("K6", any(wanted in line for line in e.store), f"the stored log lacks \"{wanted}\"")
     if case.get("boot") == "kaslr":
         j.check("K6", e.decoded == "crash_test_panic",
                 f"an address in the stored log decodes to {e.decoded or 'nothing'}, not to crash_test_panic")

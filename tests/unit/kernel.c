@@ -249,6 +249,24 @@ static int notify(struct notifier_block *nb, unsigned long val, void *data)
 	return NOTIFY_DONE;
 }
 
+static int notify_log(struct notifier_block *nb, unsigned long val, void *data)
+{
+	(void)nb, (void)val, (void)data;
+	place(PLACE_LOG);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block log_notifier = { .notifier_call = notify_log };
+
+int atomic_notifier_call_chain(struct atomic_notifier_head *nh, unsigned long val, void *data)
+{
+	struct notifier_block *nb;
+
+	for (nb = nh->head; nb; nb = nb->next)
+		nb->notifier_call(nb, val, data);
+	return NOTIFY_DONE;
+}
+
 const char *kernel_symbol(void *fn)
 {
 	if (!fn)
@@ -352,6 +370,7 @@ enum machine_end kernel_boot(void)
 		notifiers[i].next = i + 1 < NR_NOTIFIERS ? &notifiers[i + 1] : NULL;
 	}
 	panic_notifier_list.head = notifiers;
+	crash_log_list.head = &log_notifier;
 	for (i = 0; i < nr_dumpers; i++)
 		dumpers[i].dump = i + 1 < nr_dumpers ? dump_log : dump_store;
 	backend_init();

@@ -53,7 +53,8 @@ enum place {
 	PLACE_AFTER_STOP = PLACE_RAISED + CRASH_RUNGS_MAX,
 	PLACE_REPORT,		/* the line is in the log already */
 	PLACE_NOTIFIER,		/* of the first one; + number */
-	PLACE_SYS_INFO = PLACE_NOTIFIER + 3,
+	PLACE_LOG = PLACE_NOTIFIER + 3, /* a notifier that adds to the log */
+	PLACE_SYS_INFO,
 	PLACE_DUMPER,		/* of the first one; + number */
 	PLACE_VMCOREINFO = PLACE_DUMPER + 8,
 	PLACE_BEFORE_KEXEC,

@@ -129,7 +129,7 @@ static void quiesce_that_faults(unsigned int variant)
 	plan[2].quiesce_faults = 20;
 	CHECK_INT(kernel_boot(), MACHINE_RESTART);
 	CHECK_STR(log_line("CPUs stopped"),
-		  "crash_stop: 3/3 other CPUs stopped in # us (ipi 2, by itself 1)");
+		  "crash_stop: 3/3 other CPUs stopped in # us (ipi 3)");
 	CHECK(cpu_parked(2));
 	CHECK_INT(event_count(EV_QUIESCE, 2, ANY), 1);
 	CHECK_INT(kernel_note(2).ip, IP_TASK(2));

@@ -24,6 +24,7 @@ static const struct faulty {
 	{ PLACE_NOTIFIER,	"notifiers" },
 	{ PLACE_NOTIFIER + 1,	"notifiers" },
 	{ PLACE_NOTIFIER + 2,	"notifiers" },
+	{ PLACE_LOG,		"sys_info" },
 	{ PLACE_SYS_INFO,	"sys_info" },
 	{ PLACE_DUMPER,		"kmsg_dump" },
 	{ PLACE_DUMPER + 1,	"kmsg_dump" },
@@ -49,8 +50,10 @@ static bool expected(unsigned int where, enum place f, bool image, bool post)
 		return f != PLACE_RAISE + NMI;
 	case PLACE_NOTIFIER ... PLACE_NOTIFIER + NR_NOTIFIERS - 1:
 		return post || behind_kexec;
-	case PLACE_SYS_INFO:
+	case PLACE_LOG:
 		return post || !image;
+	case PLACE_SYS_INFO:
+		return (post || !image) && f != PLACE_LOG;
 	case PLACE_DUMPER + 3 ... PLACE_DUMPER + NR_DUMPERS - 1:
 	case PLACE_RAISE + RUNG3:
 	case PLACE_RAISED + RUNG3:
