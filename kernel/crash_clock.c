@@ -10,7 +10,8 @@
  * each poll counts for the udelay(1) that it holds.
  *
  * A poll counts for CRASH_POLL_MAX_US at the most: a virtual CPU that was off its
- * host CPU for longer says nothing about the time that the others had.
+ * host CPU for longer says nothing about the time that the others had. And for
+ * CRASH_POLL_MIN_NS at the least, so that a clock that creeps ends a wait too.
  *
  * Hooks: none.
  */
@@ -22,6 +23,7 @@
 #include "crash_stop_internal.h"
 
 #define CRASH_POLL_MAX_US	1000
+#define CRASH_POLL_MIN_NS	50	/* the shortest udelay(1) seen was 100 ns */
 
 /** crash_clock_start - begin to measure, or go on after a nested panic */
 void crash_clock_start(struct crash_clock *clock)
@@ -56,6 +58,7 @@ u64 crash_clock_poll(struct crash_clock *clock)
 		clock->still_ns = 0;
 		ns = min_t(s64, ns - counted, CRASH_POLL_MAX_US * NSEC_PER_USEC);
 	}
+	ns = max_t(s64, ns, CRASH_POLL_MIN_NS);
 	clock->ns += ns;
 	return ns;
 }

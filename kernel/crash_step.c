@@ -26,6 +26,7 @@
 #include <linux/crash_stop.h>
 #include <linux/kernel.h>
 #include <linux/kmsg_dump.h>
+#include <linux/limits.h>
 #include <linux/notifier.h>
 #include <linux/panic.h>
 #include <linux/panic_notifier.h>
@@ -70,7 +71,8 @@ static void crash_bail_out(unsigned int beyond)
 {
 	if (beyond == 1 && crash.step < CRASH_KEXEC) {
 		pr_emerg("too many nested panics, only the crash kernel is tried\n");
-		crash.step = CRASH_KEXEC - 1;
+		crash.step = CRASH_DUMP;
+		crash.part = UINT_MAX;
 		return;
 	}
 	if (beyond <= 2 && panic_timeout)

@@ -44,11 +44,11 @@ module_param(grace_ms, uint, 0644);
 MODULE_PARM_DESC(grace_ms, "Quiet time in ms before the first rung gives way to the next");
 
 atomic_t crash_stopper = ATOMIC_INIT(PANIC_CPU_INVALID);
-enum crash_stop_why crash_stop_why;
 
 static struct crash_ladder {
 	struct cpumask seen;		/* CPUs that were to stop */
 	struct cpumask left;		/* those that have not */
+	const struct crash_rung *first;	/* the gentlest that is usable here */
 	unsigned int next_rung;		/* a nested entry goes on here */
 	bool done;
 	struct crash_clock clock;	/* since the first signal */
@@ -123,12 +123,14 @@ static const struct crash_rung *crash_next_rung(const struct crash_ladder *l)
 	return NULL;
 }
 
-static void crash_climb_rung(struct crash_ladder *l, const struct crash_rung *rung,
-			     enum crash_stop_why why, bool first)
+/* Wait for what a rung was raised for. */
+static void crash_await(struct crash_ladder *l, const struct crash_rung *rung,
+			enum crash_stop_why why)
 {
 	const struct crash_rung *next = crash_next_rung(l);
 	u64 max_ns = CRASH_RUNG_MAX_MS * (u64)NSEC_PER_MSEC;
 	u64 budget_ns = CRASH_LAST_MS * (u64)NSEC_PER_MSEC;
+	bool first = rung == l->first;
 	u64 quiet_ns = 0, rung_ns = 0, ns;
 
 	if (why == CRASH_STOP_REBOOT && (first || !next))
@@ -136,19 +138,39 @@ static void crash_climb_rung(struct crash_ladder *l, const struct crash_rung *ru
 	else if (next)
 		budget_ns = (first ? READ_ONCE(grace_ms) : CRASH_GRACE_MS) * (u64)NSEC_PER_MSEC;
 
-	rung->raise(&l->left);
-	for (;;) {
+	while (!cpumask_empty(&l->left) && rung_ns < max_ns) {
 		ns = crash_clock_poll(&l->clock);
 		quiet_ns = crash_collect(l, rung) ? 0 : quiet_ns + ns;
 		rung_ns += ns;
-		if (cpumask_empty(&l->left) || rung_ns >= max_ns)
-			return;
 		if (quiet_ns >= budget_ns &&
 		    !(next && next->reaches_masked && crash_left_dumping(l)))
 			return;
 		if (panic_mutex_is_lost())
 			crash_stop_self(NULL);
 	}
+}
+
+static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
+{
+	const struct crash_rung *rungs = arch_crash_stop_backend()->rungs, *rung;
+
+	/* A nested panic: the last rung may have been raised before its fault. */
+	if (l->next_rung)
+		crash_await(l, &rungs[l->next_rung - 1], why);
+
+	while ((rung = crash_next_rung(l))) {
+		l->next_rung = rung - rungs + 1;
+		if (!l->first)
+			l->first = rung;
+		crash_targets(l);
+		crash_collect(l, rung);
+		if (cpumask_empty(&l->left))
+			continue;
+		rung->raise(&l->left);
+		crash_await(l, rung, why);
+	}
+	crash_targets(l);
+	crash_collect(l, NULL);
 }
 
 static void crash_sum_up(const struct crash_ladder *l)
@@ -171,7 +193,7 @@ static void crash_sum_up(const struct crash_ladder *l)
 	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
 	crash_result = r;
 	if (arch_crash_stop_backend()->capture)
-		for_each_cpu(cpu, &l->left)
+		for_each_cpu(cpu, &l->seen)
 			crash_stop_placeholder(cpu);
 }
 
@@ -192,10 +214,8 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 {
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	int old = PANIC_CPU_INVALID, this_cpu;
-	const struct crash_rung *rung;
 	struct crash_ladder *l;
 	unsigned long flags;
-	bool first = true;
 
 	local_irq_save(flags);
 	this_cpu = raw_smp_processor_id();
@@ -219,21 +239,14 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		}
 		atomic_set(&crash_stopper, this_cpu);
 	}
-	WRITE_ONCE(crash_stop_why, why);
 	/* Pairs with smp_mb() in crash_stop_cpu_online(). */
 	smp_mb();
 
 	crash_clock_start(&l->clock);
-	while ((rung = crash_next_rung(l))) {
-		l->next_rung = rung - backend->rungs + 1;
-		crash_targets(l);
-		crash_collect(l, rung);
-		if (!cpumask_empty(&l->left))
-			crash_climb_rung(l, rung, why, first);
-		first = false;
-	}
-	crash_targets(l);
-	crash_collect(l, NULL);
+	crash_climb(l, why);
+	/* A reboot that was held up on the way must not speak for the panic. */
+	if (panic_mutex_is_lost())
+		crash_stop_self(NULL);
 	crash_sum_up(l);
 	l->done = true;
 

@@ -6,7 +6,9 @@
  *
  *	RUNNING --compare-and-exchange--> CAPTURING -> QUIESCING --release--> STOPPED
  *
- * CAPTURING saves the registers, STOPPED is the acknowledgment.
+ * CAPTURING saves the registers, STOPPED is the acknowledgment. A capture that
+ * is interrupted for good is tried once more (RECAPTURING); without registers
+ * the owner writes a placeholder.
  * A CPU gets there because a signal arrived (crash_stop_receive()), because it
  * lost a panic (crash_stop_self()), because it found the crash while it waited
  * for something (crash_stop_poll()), or because it has just come online
@@ -41,6 +43,12 @@ static bool crash_stop_wanted(void)
 	       !panic_mutex_is_mine();
 }
 
+/* A panic goes before a reboot, whoever sent the signal. */
+static enum crash_stop_why crash_stop_why(void)
+{
+	return atomic_read(&panic_cpu) == PANIC_CPU_INVALID ? CRASH_STOP_REBOOT : CRASH_STOP_PANIC;
+}
+
 /* Stop this CPU. Interrupts are off. */
 static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 {
@@ -51,21 +59,25 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	/*
 	 * Not RUNNING any more: the capture or quiescing below us faulted, or an
 	 * NMI lost a panic on top of it. It will not be resumed, so finish in its
-	 * place, but do not do again what failed.
+	 * place: capture once more, but quiesce only if that has not begun.
 	 */
-	if (atomic_try_cmpxchg(&me->state, &old, CRASH_CPU_CAPTURING) ||
-	    old == CRASH_CPU_CAPTURING) {
+	if (!atomic_try_cmpxchg(&me->state, &old, CRASH_CPU_CAPTURING) &&
+	    old == CRASH_CPU_CAPTURING)
+		atomic_set(&me->state, CRASH_CPU_RECAPTURING);
+	if (old < CRASH_CPU_RECAPTURING) {
 		me->how = how;
 		crash_stop_capture(regs);
+	}
+	if (old < CRASH_CPU_QUIESCING) {
 		atomic_set(&me->state, CRASH_CPU_QUIESCING);
 		if (backend->quiesce)
-			backend->quiesce(READ_ONCE(crash_stop_why));
+			backend->quiesce(crash_stop_why());
 	}
 	/* Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(). */
 	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
 	for (;;) {
 		if (backend->park)
-			backend->park(READ_ONCE(crash_stop_why));
+			backend->park(crash_stop_why());
 		else
 			cpu_relax();
 	}

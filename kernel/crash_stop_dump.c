@@ -4,13 +4,16 @@
  *
  * A note has one writer at a time, decided by compare-and-exchange:
  *
- *	NONE --owner--> WRITING -> PLACEHOLDER --the CPU, late--> WRITING -> REGS
+ *	NONE --owner--> PLACING -> PLACEHOLDER --the CPU, late--> WRITING -> REGS
  *	NONE --the CPU--> WRITING -> REGS
  *
- * A placeholder stands for a CPU that did not stop: registers zero, pid -1, so
- * that no tool that counts notes numbers the CPUs behind it wrongly.
+ * A placeholder stands for a CPU that did not stop, or that could not save its
+ * registers: all of them zero, pid -1, so that no tool that counts notes numbers
+ * the CPUs behind it wrongly.
  *
- * Races that are accepted: the crash kernel starts while a late CPU writes.
+ * Races that are accepted: the crash kernel starts while a late CPU writes; the
+ * owner faults while it writes a placeholder, and the late CPU, which waits
+ * CRASH_PLACING_US at the most, writes over half of it.
  *
  * Hooks: capture and before_crash_kernel of struct crash_stop_backend.
  */
@@ -28,12 +31,16 @@
 #include <linux/printk.h>
 #include <linux/smp.h>
 #include <linux/string.h>
+#include <linux/time64.h>
+
+#include "crash_stop_internal.h"
 
 #ifndef NN_PRSTATUS
 #define NN_PRSTATUS	"CORE"
 #endif
 
 #define CRASH_PLACEHOLDER_PID	(-1)
+#define CRASH_PLACING_US	1000	/* for a note of a few hundred bytes */
 
 /* The registers of the oops that led to crash_kexec(). */
 static struct pt_regs *crash_regs;
@@ -51,11 +58,16 @@ static struct pt_regs *crash_regs;
 void __noclone crash_stop_note(struct pt_regs *regs, int cpu)
 {
 	struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
+	struct crash_clock clock = {};
 	struct pt_regs here;
 
 	if (atomic_read(&p->note) == CRASH_NOTE_REGS)
 		return;
-	/* The owner's placeholder is short; after it this CPU is the only writer. */
+	crash_clock_start(&clock);
+	while (atomic_read(&p->note) == CRASH_NOTE_PLACING &&
+	       clock.ns < CRASH_PLACING_US * (u64)NSEC_PER_USEC)
+		crash_clock_poll(&clock);
+	/* From here on the owner's compare-and-exchange fails. */
 	atomic_xchg(&p->note, CRASH_NOTE_WRITING);
 	crash_setup_regs(&here, regs);
 	arch_crash_stop_backend()->capture(&here, cpu);
@@ -66,8 +78,11 @@ void __noclone crash_stop_note(struct pt_regs *regs, int cpu)
 STACK_FRAME_NON_STANDARD(crash_stop_note);
 
 /**
- * crash_stop_placeholder - write the note of a CPU that did not stop
+ * crash_stop_placeholder - write the note of a CPU that has none
  * @cpu: that CPU
+ *
+ * Nothing is done to the note of a CPU that has saved its registers, or that
+ * runs on and is about to.
  *
  * Context: the owner, after the ladder.
  */
@@ -78,13 +93,16 @@ void crash_stop_placeholder(int cpu)
 	int old = CRASH_NOTE_NONE;
 	u32 *buf;
 
-	if (!crash_notes || !atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_WRITING))
+	/* One that has stopped in the middle of it writes no more. */
+	if (crash_stop_cpu_stopped(cpu) && atomic_read(&p->note) == CRASH_NOTE_WRITING)
+		old = CRASH_NOTE_WRITING;
+	if (!crash_notes || !atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_PLACING))
 		return;
 	prstatus.common.pr_pid = CRASH_PLACEHOLDER_PID;
 	buf = (u32 *)per_cpu_ptr(crash_notes, cpu);
 	buf = append_elf_note(buf, NN_PRSTATUS, NT_PRSTATUS, &prstatus, sizeof(prstatus));
 	final_note(buf);
-	old = CRASH_NOTE_WRITING;
+	old = CRASH_NOTE_PLACING;
 	atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_PLACEHOLDER);
 }
 

@@ -9,8 +9,6 @@
 
 /* The CPU that climbs the ladder, PANIC_CPU_INVALID before any stop began. */
 extern atomic_t crash_stopper;
-/* What it does so for; meaningful once crash_stopper is set. */
-extern enum crash_stop_why crash_stop_why;
 
 /**
  * struct crash_clock - what a wait has taken so far

@@ -48,7 +48,7 @@ void crash_stop_report(void)
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	const struct crash_stop_result *r = crash_stop_result();
 	char by[CRASH_REPORT_LEN] = "";
-	bool panic = READ_ONCE(crash_stop_why) == CRASH_STOP_PANIC;
+	bool panic = panic_mutex_is_mine();
 	const char *sep = " (", *end, *left;
 	unsigned int i;
 	int len = 0;

@@ -107,11 +107,12 @@ def _objects(tree: pathlib.Path, kernel: str) -> list[str]:
     return sorted({f[:-2] + ".o" for f in files if f and f.endswith(".c") and not f.startswith("tools/")})
 
 
-def _code(path: pathlib.Path, out: pathlib.Path) -> bytes:
-    """An object without what holds line numbers."""
-    drop = [a for s in ("__bug_table", ".rela__bug_table", ".comment", ".note.*") for a in ("-R", s)]
-    subprocess.run(["objcopy", "--strip-debug", *drop, str(path), str(out)], check=True)
-    return out.read_bytes()
+def _code(path: pathlib.Path) -> str:
+    """What an object consists of, without what holds line numbers or does not reach the kernel."""
+    dump = subprocess.run(["objdump", "-s", "-r", str(path)], capture_output=True, text=True, check=True).stdout
+    parts = re.split(r"^(?=Contents of section |RELOCATION RECORDS FOR )", dump, flags=re.M)[1:]
+    apart = re.compile(r"(?:Contents of section |RELOCATION RECORDS FOR \[)(__bug_table|\.comment|\.note|\.discard|\.debug)")
+    return "".join(p for p in parts if not apart.match(p))
 
 
 def identical(args: argparse.Namespace) -> Results:
@@ -133,7 +134,7 @@ def identical(args: argparse.Namespace) -> Results:
             (out / "wanted").write_text(config.replace("CONFIG_CRASH_STOP=y", "# CONFIG_CRASH_STOP is not set"))
             build._make(one, "allnoconfig", log=log, extra=(f"KCONFIG_ALLCONFIG={out / 'wanted'}",))
             build._make(one, *objects, log=log)
-            code[patched] = {o: _code(out / o, out / "stripped.o") for o in objects}
+            code[patched] = {o: _code(out / o) for o in objects}
         for name in objects:
             same = code[False][name] == code[True][name]
             results.append((f"CONFIG_CRASH_STOP=n, Linux {kernel}: {name} is as it was", "" if same else "differs"))
@@ -371,7 +372,7 @@ def run(args: argparse.Namespace) -> int:
         started = time.monotonic()
         try:
             results = part(args)
-        except (Unusable, BuildFailed, rules.RuleError) as error:
+        except (Unusable, BuildFailed, rules.RuleError, subprocess.CalledProcessError) as error:
             results = [(f"{part.__name__} could run", str(error))]
         for name, why in results:
             if why:

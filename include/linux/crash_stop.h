@@ -88,14 +88,16 @@ enum crash_stop_why {
 enum crash_cpu_state {
 	CRASH_CPU_RUNNING,
 	CRASH_CPU_CAPTURING,
+	CRASH_CPU_RECAPTURING,	/* something came between */
 	CRASH_CPU_QUIESCING,
 	CRASH_CPU_STOPPED,
 };
 
 enum crash_note_state {
 	CRASH_NOTE_NONE,
-	CRASH_NOTE_WRITING,
-	CRASH_NOTE_PLACEHOLDER,	/* the CPU did not stop: zero registers, pid -1 */
+	CRASH_NOTE_PLACING,	/* the owner writes */
+	CRASH_NOTE_PLACEHOLDER,	/* no registers: all of them zero, pid -1 */
+	CRASH_NOTE_WRITING,	/* the CPU writes */
 	CRASH_NOTE_REGS,
 };
 

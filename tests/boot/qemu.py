@@ -27,7 +27,7 @@ TOTAL_S = 240.0
 BOOT_SILENCE_S = 20.0
 BOOT_TRIES = 3
 # Until the machine is taken for hung after the kernel's last word.
-SETTLE_S = 0.3
+SETTLE_S = 0.15
 
 
 @dataclasses.dataclass

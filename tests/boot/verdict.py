@@ -21,7 +21,7 @@ CONTRACT = ("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10", "K11", 
 STOP_MAX_US = 2_500_000
 
 # include/linux/crash_stop.h and kernel/crash_stop_dump.c
-STATE_STOPPED, NOTE_REGS, PLACEHOLDER_PID = 3, 3, -1
+STATE_STOPPED, NOTE_REGS, PLACEHOLDER_PID = 4, 4, -1
 
 
 @dataclasses.dataclass

@@ -192,12 +192,13 @@ static void fake_quiesce(enum crash_stop_why why)
 	event(EV_QUIESCE, cpu, why);
 	CHECK(!machine_irqs_on());
 	CHECK(!owns_panic(cpu));
-	CHECK_INT(state(cpu), CRASH_CPU_CAPTURING);
+	CHECK_INT(state(cpu), CRASH_CPU_QUIESCING);
 	if (plan[cpu].quiesce_faults) {
 		plan[cpu].quiesce_faults--;
 		panic("quiesce faults on cpu %d", cpu);
 	}
-	if (fake_backend.capture)
+	/* The registers are saved, unless that has failed. */
+	if (fake_backend.capture && event_count(EV_CAPTURE, cpu, ANY) == 1)
 		CHECK_INT(crash_stop_cpu[cpu].note.counter, CRASH_NOTE_REGS);
 }
 

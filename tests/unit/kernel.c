@@ -258,15 +258,6 @@ static int notify_log(struct notifier_block *nb, unsigned long val, void *data)
 
 static struct notifier_block log_notifier = { .notifier_call = notify_log };
 
-int atomic_notifier_call_chain(struct atomic_notifier_head *nh, unsigned long val, void *data)
-{
-	struct notifier_block *nb;
-
-	for (nb = nh->head; nb; nb = nb->next)
-		nb->notifier_call(nb, val, data);
-	return NOTIFY_DONE;
-}
-
 const char *kernel_symbol(void *fn)
 {
 	if (!fn)

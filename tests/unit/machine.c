@@ -16,15 +16,9 @@
  * 0 it takes the first alternative: CPUs in turn, no switch at a point, signals
  * at once. With another seed it throws dice, and delays are inexact.
  */
-#include <ucontext.h>
-
+#include "fiber.h"
 #include "machine.h"
 
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/common_interface_defs.h>
-#endif
-
-#define MACHINE_STACK		(256 * 1024)
 #define MACHINE_SIGNALS		8
 #define MACHINE_LIMIT_NS	(20000 * MS)
 #define MACHINE_RELAX_MAX_US	1024
@@ -37,8 +31,7 @@ struct signal {
 };
 
 static struct cpu {
-	ucontext_t context;
-	char *stack;
+	struct fiber fiber;
 	void (*program)(void);
 	u64 wake;
 	bool irqs_off, in_nmi;
@@ -48,9 +41,7 @@ static struct cpu {
 	unsigned int pending;		/* how many of them */
 } cpus[NR_CPUS], *me;
 
-static ucontext_t scheduler;
-static const void *scheduler_stack;
-static size_t scheduler_stack_size;
+static struct fiber scheduler;
 static enum machine_end ended;
 static int last;
 
@@ -91,32 +82,9 @@ unsigned int machine_choose(enum machine_choice what, unsigned int n)
 	return machine_random() % n;
 }
 
-/* The sanitizer wants to know when the stack changes. */
-static void machine_left(void *fake, const void **bottom, size_t *size)
-{
-#ifdef __SANITIZE_ADDRESS__
-	__sanitizer_finish_switch_fiber(fake, bottom, size);
-#else
-	(void)fake, (void)bottom, (void)size;
-#endif
-}
-
-static void machine_switch(ucontext_t *from, ucontext_t *to, const void *stack, size_t size)
-{
-	void *fake = NULL;
-
-#ifdef __SANITIZE_ADDRESS__
-	__sanitizer_start_switch_fiber(&fake, stack, size);
-#else
-	(void)stack, (void)size;
-#endif
-	swapcontext(from, to);
-	machine_left(fake, NULL, NULL);
-}
-
 static void machine_give_way(void)
 {
-	machine_switch(&me->context, &scheduler, scheduler_stack, scheduler_stack_size);
+	fiber_switch(&me->fiber, &scheduler);
 }
 
 /* The signal that @c takes next, due or not, of those that it can take. */
@@ -262,7 +230,7 @@ void machine_signal(int cpu, bool nmi, u64 due, machine_handler handler, int arg
 
 static void machine_entry(void)
 {
-	machine_left(NULL, &scheduler_stack, &scheduler_stack_size);
+	fiber_entered();
 	me->program();
 	for (;;)
 		machine_wait();
@@ -280,18 +248,6 @@ void machine_stop(enum machine_end why)
 	abort();
 }
 
-static void machine_power_on(struct cpu *c, int cpu)
-{
-	c->stack = malloc(MACHINE_STACK);
-	c->ip = 2000 + cpu;
-	getcontext(&c->context);
-	c->context.uc_stack.ss_sp = c->stack;
-	c->context.uc_stack.ss_size = MACHINE_STACK;
-	makecontext(&c->context, machine_entry, 0);
-	/* Else the sanitizer forgets what it knows of it on every switch. */
-	c->context.uc_stack = (stack_t){};
-}
-
 /* Run the machine until a program or the clock ends it. */
 enum machine_end machine_run(void)
 {
@@ -299,8 +255,10 @@ enum machine_end machine_run(void)
 	unsigned int i, n;
 	u64 next;
 
-	for (i = 0; i < NR_CPUS; i++)
-		machine_power_on(&cpus[i], i);
+	for (i = 0; i < NR_CPUS; i++) {
+		fiber_create(&cpus[i].fiber, machine_entry);
+		cpus[i].ip = 2000 + i;
+	}
 	last = NR_CPUS - 1;
 	if (machine_seed)
 		machine_udelay_factor *= 1 + 3 * (machine_seed % 8);
@@ -316,7 +274,7 @@ enum machine_end machine_run(void)
 		if (n) {
 			me = ready[machine_choose(CHOOSE_CPU, n)];
 			last = me - cpus;
-			machine_switch(&scheduler, &me->context, me->stack, MACHINE_STACK);
+			fiber_switch(&scheduler, &me->fiber);
 			me = NULL;
 		} else if (next == MACHINE_NEVER) {
 			ended = MACHINE_QUIET;

@@ -149,8 +149,6 @@ struct notifier_block {
 struct atomic_notifier_head { struct notifier_block *head; };
 extern struct atomic_notifier_head panic_notifier_list;
 #define ATOMIC_NOTIFIER_HEAD(name) struct atomic_notifier_head name
-int atomic_notifier_call_chain(struct atomic_notifier_head *nh, unsigned long val, void *data);
-#define ATOMIC_NOTIFIER_HEAD(name) struct atomic_notifier_head name
 static inline int atomic_notifier_call_chain(struct atomic_notifier_head *nh, unsigned long val,
 					     void *v)
 {

@@ -11,16 +11,15 @@
  *	TEST=x	only test cases whose name holds x
  *	FIRST=1	end at the first failure
  */
-#include <fcntl.h>
 #include <signal.h>
-#include <ucontext.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fiber.h"
 #include "test.h"
 
 #define TEST_LIMIT_S	20
-#define TEST_SEEDS	200
+#define TEST_SEEDS	25
 
 static unsigned int failures, checks;
 static bool verbose;
@@ -128,29 +127,6 @@ static bool test_once(const struct test *t, unsigned int seed, unsigned int vari
 	return false;
 }
 
-/*
- * On the first switch of a stack the sanitizer warns that it cannot follow. The
- * machine tells it, so let it warn once, before the children, and unheard.
- */
-static void test_hush(void)
-{
-#ifdef __SANITIZE_ADDRESS__
-	static volatile bool hushed;
-	static ucontext_t from, to;
-	int err = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
-
-	dup2(null, STDERR_FILENO);
-	getcontext(&to);
-	if (!hushed) {
-		hushed = true;
-		swapcontext(&from, &to);
-	}
-	dup2(err, STDERR_FILENO);
-	close(err);
-	close(null);
-#endif
-}
-
 static int env(const char *name, int otherwise)
 {
 	const char *value = getenv(name);
@@ -185,7 +161,7 @@ int main(void)
 	int seed = env("SEED", -1);
 	const struct test *t;
 
-	test_hush();
+	fiber_hush();
 	verbose = seed >= 0;
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
 		for (t = all[i]; t->name; t++) {

@@ -84,7 +84,7 @@ static void delay_that_overshoots(unsigned int variant)
 }
 
 /* K3: the budget is quiet time. */
-static void quiet_time_starts_again_at_each_acknowledgement(unsigned int variant)
+static void quiet_time_starts_again_at_each_acknowledgment(unsigned int variant)
 {
 	(void)variant;
 	plan[0].program = program_panic;
@@ -142,7 +142,7 @@ const struct test clock_tests[] = {
 	T_N(clock_that_jumps, 2),
 	T_N(clock_that_ticks, 3),
 	T(delay_that_overshoots),
-	T(quiet_time_starts_again_at_each_acknowledgement),
+	T(quiet_time_starts_again_at_each_acknowledgment),
 	T_N(no_rung_takes_more_than_1_s, 2),
 	T_N(grace_ms_is_the_first_budget, 3),
 	{ }

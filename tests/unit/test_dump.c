@@ -4,7 +4,7 @@
 
 /*
  * Parked by itself when it left. An accepted race: the owner looks between the
- * end of its dump and its acknowledgement, and raises the next rung after all.
+ * end of its dump and its acknowledgment, and raises the next rung after all.
  */
 static void expect_parked_when_it_left(int cpu)
 {
@@ -49,6 +49,24 @@ static void cpu_inside_kmsg_dump_for_too_long(unsigned int variant)
 	CHECK_RANGE(event_ns(EV_RAISE, 2, NMI), 1000 * MS, 1002 * MS);
 	CHECK_INT(log_count("store: locked by CPU 2"), 1);
 	CHECK_INT(crash_stop_cpu[2].how, NMI);
+}
+
+/* U2: a dumper that began now could hold the lock when the owner needs it. */
+static void cpu_that_would_begin_a_dump_parks(unsigned int variant)
+{
+	plan[0].program = program_panic;
+	plan[2].program = program_dump;
+	plan[2].masked = true;
+	plan[2].at = 5 * MS;
+	/* After the stop has begun, or only after the claim. */
+	if (variant)
+		place_ns[PLACE_KGDB] = 10 * MS;
+	CHECK_INT(kernel_boot(), MACHINE_RESTART);
+	CHECK_STR(log_line("CPUs stopped"),
+		  "crash_stop: 3/3 other CPUs stopped in # us (ipi 2, by itself 1)");
+	CHECK_INT(event_count(EV_RAISE, ANY, NMI), 0);
+	CHECK_INT(dumper_runs[0], 1);
+	CHECK_INT(crash_stop_cpu[2].dumping.counter, 0);
 }
 
 static void dump_twice(void)
@@ -200,6 +218,7 @@ static void panic_inside_an_oops_dump(unsigned int variant)
 const struct test dump_tests[] = {
 	T_N(cpu_inside_kmsg_dump_gets_patience, 2),
 	T(cpu_inside_kmsg_dump_for_too_long),
+	T_N(cpu_that_would_begin_a_dump_parks, 2),
 	T(dump_inside_a_dump),
 	T(cpu_inside_kmsg_dump_without_an_nmi),
 	T(cpu_that_left_kmsg_dump_gets_none),

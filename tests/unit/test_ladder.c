@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The ladder, the acknowledgements, the report line and the notes. */
+/* The ladder, the acknowledgments, the report line and the notes. */
 #include "test.h"
 
 /* K8: one line, success included. K4, K6: the order on each CPU, and at the end. */

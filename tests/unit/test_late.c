@@ -108,7 +108,7 @@ static void loser_on_top_of_its_capture(unsigned int variant)
 	CHECK_INT(kernel_note(2).pid, NOTE_PID(2));
 }
 
-/* K4, K7: a capture that faults does not keep its CPU from stopping. Variant 1: always. */
+/* K4, K9: a capture that faults, 1: always, does not keep its CPU from stopping. */
 static void capture_that_faults(unsigned int variant)
 {
 	plan[0].program = program_panic;
@@ -119,6 +119,8 @@ static void capture_that_faults(unsigned int variant)
 	CHECK(cpu_parked(2));
 	CHECK_STR(crash_stop_cpu[2].msg, "capture faults on cpu 2");
 	CHECK_RANGE(event_count(EV_CAPTURE, 2, ANY), 1, 3);
+	CHECK_INT(event_count(EV_QUIESCE, 2, ANY), 1);
+	CHECK_INT(kernel_note(2).pid, variant ? -1 : NOTE_PID(2));
 }
 
 /* K4, K7: nor does what is switched off before it. */

@@ -205,12 +205,20 @@ static void redirected_panic_is_claimed(unsigned int variant)
 	CHECK(machine_now < 2 * MS);
 }
 
+static void look_at_note_of_cpu_0(void)
+{
+	machine_sleep(50 * MS);
+	CHECK_INT(kernel_note(0).pid, NOTE_PID(0));
+	CHECK(crash_stop_cpu[0].msg[0]);
+}
+
 /* K2: nobody claims: with a deadline, and then the CPU is the owner itself. */
 static void redirected_panic_is_not_claimed(unsigned int variant)
 {
 	redirect_to = 2;
 	kernel_load_image();
 	plan[0].program = variant ? program_nmi_panic : program_panic;
+	plan[1].program = look_at_note_of_cpu_0;
 	plan[2].masked = true;
 	CHECK_INT(kernel_boot(), MACHINE_KEXEC);
 	CHECK_INT(panic_cpu.counter, 0);
@@ -271,15 +279,19 @@ static void look_at_backtrace_mask(unsigned int where)
 		return;
 	crash_stop_mask_backtrace(&mask);
 	CHECK_INT(mask.bits, where == PLACE_KGDB ? 0xd : 0x1);
+	mask.bits = 0x8;
+	crash_stop_mask_backtrace(&mask);
+	CHECK_INT(mask.bits, where == PLACE_KGDB ? 0x8 : 0x0);
 }
 
-/* K9: nobody that cannot answer is asked: first the loser, then all that stopped. */
+/* K9: nobody that cannot answer is asked: not the loser, and later none of them. */
 static void backtraces_leave_out_who_has_stopped(unsigned int variant)
 {
 	(void)variant;
 	scene_slow_panic();
 	plan[1].program = program_panic;
 	plan[1].at = 100 * US;
+	plan[3].masked = plan[3].deaf[NMI] = true;
 	place_ns[PLACE_MESSAGE] = 1 * MS;
 	at_place = look_at_backtrace_mask;
 	CHECK_INT(kernel_boot(), MACHINE_RESTART);

@@ -1,0 +1,142 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Are the unit tests worth something? Each line of the table below breaks the
+# core in one way, by sed on a copy of one file, and the tests must find it out:
+# in order, or with seeds. A line that changes nothing is an error, and so is a
+# core that fails the tests unbroken.
+#
+#	mutate.sh BUILD-DIR [NAME...]
+#
+# CORE, API, SAN and SEEDS as for the Makefile.
+
+set -u
+cd "$(dirname "$0")" || exit 2
+O=$(realpath -m "${1:-build}")/mutant
+[ $# -gt 0 ] && shift
+only=" $* "
+core=$(realpath "${CORE:-../../kernel}")
+seeds=${SEEDS:-25}
+export SAN="${SAN-}"
+
+# name|file|sed expression
+mutants()
+{
+	cat <<-'END'
+	acknowledges_before_it_captures|crash_stop_cpu|s/^\t\tme->how = how;/&\n\t\tatomic_set(\&me->state, CRASH_CPU_STOPPED);/
+	acknowledges_before_it_quiesces|crash_stop_cpu|s/CRASH_CPU_QUIESCING/CRASH_CPU_STOPPED/
+	forgets_to_quiesce|crash_stop_cpu|s/if (backend->quiesce)/if (0)/
+	quiesces_again_after_a_fault|crash_stop_cpu|s/CRASH_CPU_QUIESCING/CRASH_CPU_CAPTURING/
+	forgets_to_capture|crash_stop_cpu|s/^\t\tcrash_stop_capture(regs);//
+	stops_the_owner|crash_stop_cpu|s/!panic_mutex_is_mine()/true/
+	stops_without_a_stop|crash_stop_cpu|s/stopper != PANIC_CPU_INVALID/true/
+	stops_on_top_of_a_capture|crash_stop_cpu|s/ || atomic_read(&me->state) != CRASH_CPU_RUNNING//
+	late_cpu_runs_on|crash_stop_cpu|s/if (!crash_stop_wanted() ||/if (crash_stop_result() ||/
+	gentle_signal_kills_in_kmsg_dump|crash_stop_cpu|s/if (atomic_read(&me->dumping)/if (0/
+	hard_signal_spares_kmsg_dump|crash_stop_cpu|s/ && !arch_crash_stop_backend.*reaches_masked/ \&\& rung >= 0/
+	loser_forgets_its_registers|crash_stop_cpu|s/crash_stop_here(regs, CRASH_BY_ITSELF)/crash_stop_here(NULL, CRASH_BY_ITSELF)/
+	loser_counts_for_a_rung|crash_stop_cpu|s/crash_stop_here(regs, CRASH_BY_ITSELF)/crash_stop_here(regs, 0)/
+	online_cpu_runs_on|crash_stop_cpu|/^void crash_stop_cpu_online/,$s/if (crash_stop_wanted())/if (0)/
+	poll_does_not_park|crash_stop_cpu|s/if (panic_mutex_is_lost() || crash_stop_wanted())/if (0)/
+	no_placeholder|crash_stop|s/crash_stop_placeholder(cpu);/;/
+	budget_not_restarted|crash_stop|s/crash_collect(l, rung) ? 0 :/crash_collect(l, rung) ? quiet_ns :/
+	rung_without_an_end|crash_stop|s/|| rung_ns >= max_ns//
+	no_patience_for_kmsg_dump|crash_stop|s/next && next->reaches_masked &&/0 \&\&/
+	patience_for_ever|crash_stop|s/|| rung_ns >= max_ns)/|| (rung_ns >= max_ns \&\& !crash_left_dumping(l)))/
+	targets_not_read_anew|crash_stop|s/^\t\tcrash_targets(l);/\t\tif (first)\n\t\t\tcrash_targets(l);/
+	targets_not_read_at_the_end|crash_stop|s/^\tcrash_targets(l);//
+	nobody_is_collected_before_a_rung|crash_stop|s/^\t\tcrash_collect(l, rung);//
+	offline_cpu_is_waited_for|crash_stop|s/} else if (!cpu_online(cpu)) {/} else if (0) {/
+	offline_cpu_is_counted|crash_stop|s/cpumask_clear_cpu(cpu, &l->seen);/;/
+	remote_stop_ignored|crash_stop|s/rung && rung->stopped &&/0 \&\&/
+	reboot_not_inherited|crash_stop|s/if (!l->next_rung) {/if (0) {/
+	inherits_itself|crash_stop|s/cpumask_clear_cpu(this_cpu, &l->seen);//
+	reboot_goes_on_in_a_panic|crash_stop|/^\t\tif (panic_mutex_is_lost())/,+1d
+	second_reboot_goes_on|crash_stop|s/&& old != this_cpu)/\&\& old == this_cpu)/
+	ladder_climbed_again|crash_stop|s/if (l->done)/if (0)/
+	reboot_not_patient|crash_stop|s/why == CRASH_STOP_REBOOT && (first || !next)/0/
+	grace_ms_ignored|crash_stop|s/first ? READ_ONCE(grace_ms) :/first ? CRASH_GRACE_MS :/
+	grace_ms_for_each_rung|crash_stop|s/first ? READ_ONCE(grace_ms) : CRASH_GRACE_MS/READ_ONCE(grace_ms)/
+	unusable_rung_raised|crash_stop|s/!backend->rungs\[i\].usable ||/1 ||/
+	interrupts_stay_off|crash_stop|s/local_irq_restore(flags);//
+	stopper_not_set|crash_stop|s/^\t\tatomic_set(&crash_stopper, this_cpu);//
+	still_clock_never_ends|crash_clock|s/ns = NSEC_PER_USEC;/ns = 0;/
+	jump_of_the_clock_counts|crash_clock|s/CRASH_POLL_MAX_US \* NSEC_PER_USEC/INT64_MAX/
+	ticks_count_twice|crash_clock|s/clock->still_ns += ns;//
+	step_stored_after_entry|crash_step|s/^\tcrash.step = step;/\tstatic enum crash_step late; crash.step = late; late = step;/
+	part_not_advanced|crash_step|s/crash.part = cursor + 1;//
+	part_kept_for_the_next_walk|crash_step|s/^\tcrash.part = 0;//
+	cursor_not_reset|crash_step|s/crash.cursor = 0;//
+	stop_is_no_walk|crash_step|s/step == CRASH_STOP ||//
+	nested_without_an_end|crash_step|s/++crash.nested > CRASH_NESTED_MAX/0/
+	bail_out_forgets_the_crash_kernel|crash_step|s/if (beyond == 1 &&/if (0 \&\&/
+	oops_runs_dumpers_on_the_owner|crash_step|s/reason != KMSG_DUMP_PANIC ||//
+	dump_outside_its_step|crash_step|s/|| crash.step != CRASH_DUMP//
+	leaves_kmsg_dump_and_runs_on|crash_step|/^void crash_dump_end/,$s/crash_stop_poll(NULL);/;/
+	takes_a_lock_after_the_stop|crash_step|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
+	sys_info_with_an_image|crash_step|s/!post_notifiers && crash_stop_have_image()/0/
+	claim_is_taken_away|panic_mutex|s/if (atomic_try_cmpxchg(&panic_cpu, &old, this_cpu))/old = atomic_xchg(\&panic_cpu, this_cpu);\n\tif (old == PANIC_CPU_INVALID)/
+	loser_forgets_its_message|panic_mutex|/^void __noreturn panic_mutex_park(/,/^}/s/panic_mutex_keep(fmt, args);//
+	nmi_claim_looks_nested|panic_mutex|s/if (entered)/if (1)/
+	nested_entry_unnoticed|panic_mutex|s/entered = true;//
+	await_saves_nothing|panic_mutex|s/^\tcrash_stop_capture(regs);//
+	await_for_ever|panic_mutex|s/while (clock.ns <.*/while (1) {/
+	await_ignores_the_claim|panic_mutex|/^void panic_mutex_await/,/^}/s/if (panic_mutex_is_lost())/if (0)/
+	crash_kexec_claims_without_an_image|crash_stop_dump|s/crash_stop_have_image() && !panic_mutex_is_mine()/!panic_mutex_is_mine()/
+	crash_kexec_nests_on_the_owner|crash_stop_dump|s/crash_stop_have_image() && !panic_mutex_is_mine()/crash_stop_have_image()/
+	crash_kexec_forgets_its_registers|crash_stop_dump|s/crash_regs = regs;//
+	held_lock_costs_the_dump|crash_stop_dump|s/!locked && !crash_stop_complete()/!locked/
+	held_lock_ignored|crash_stop_dump|s/!locked && !crash_stop_complete()/0/
+	placeholder_stays|crash_stop_dump|s/CRASH_NOTE_REGS)$/CRASH_NOTE_REGS || atomic_read(\&p->note) == CRASH_NOTE_PLACEHOLDER)/
+	placeholder_over_registers|crash_stop_dump|s/!atomic_try_cmpxchg(&p->note, &old,/!atomic_xchg(\&p->note,/
+	placeholder_has_a_pid|crash_stop_dump|s/CRASH_PLACEHOLDER_PID;/0;/
+	vmcoreinfo_line_too_long|crash_stop_dump|s/NUMBER(crash_stop_us)=%u/NUMBER(crash_stop_us)=%080u/
+	line_forgets_by_itself|crash_stop_report|/"by itself"/d
+	line_forgets_who|crash_stop_report|s/"; not stopped: "/""/
+	mask_loses_running_cpus|crash_stop_report|s/ && crash_stop_cpu_stopped(cpu))$/)/
+	mask_keeps_stopped_cpus|crash_stop_report|s/set_cpu_online(cpu, false)//
+	backtrace_asks_the_stopped|crash_stop_report|s/(crash_stop_begun() &&/(0 \&\&/
+	backtrace_asks_losers|crash_stop_report|s/if (crash_stop_cpu_stopped(cpu) ||/if (/
+	END
+}
+
+build()
+{
+	make -s O="$O" CORE="$O/kernel" ${API:+API="$API"} "$O/unit" > "$O/log" 2>&1
+}
+
+unit()
+{
+	FIRST=1 "$O/unit" > "$O/log" 2>&1
+}
+
+rm -rf "$O"
+mkdir -p "$O/kernel"
+cp "$core"/*.[ch] "$O/kernel" || exit 2
+build || { cat "$O/log"; exit 2; }
+SEEDS=$seeds unit || { grep '^not ok\|^# ' "$O/log"; echo "the core fails unbroken"; exit 1; }
+
+mutants > "$O/table"
+n=0 alive=0
+while IFS='|' read -r name file sed; do
+	# The table's own bars: sed may hold some, and they go to the last field.
+	[ "$only" = "  " ] || case $only in *" $name "*) ;; *) continue ;; esac
+	n=$((n + 1))
+	sed "$sed" "$core/$file.c" > "$O/kernel/$file.c"
+	if cmp -s "$core/$file.c" "$O/kernel/$file.c"; then
+		echo "ERROR    $name: sed changes nothing"
+		alive=$((alive + 1))
+	elif ! build; then
+		echo "ERROR    $name does not build"
+		grep -m 3 error "$O/log"
+		alive=$((alive + 1))
+	elif SEEDS=0 unit && SEEDS=$seeds unit; then
+		echo "SURVIVES $name"
+		alive=$((alive + 1))
+	else
+		echo "killed   $name: $(sed -n 's/^not ok [0-9]* - //p' "$O/log")"
+	fi
+	cp "$core/$file.c" "$O/kernel/$file.c"
+done < "$O/table"
+echo "$n mutants, $alive not killed"
+[ $n -gt 0 ] && [ $alive -eq 0 ]
