@@ -58,17 +58,20 @@ static struct pt_regs *crash_regs;
 void __noclone crash_stop_note(struct pt_regs *regs, int cpu)
 {
 	struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
+	int old = atomic_read(&p->note);
 	struct crash_clock clock = {};
 	struct pt_regs here;
 
-	if (atomic_read(&p->note) == CRASH_NOTE_REGS)
-		return;
 	crash_clock_start(&clock);
-	while (atomic_read(&p->note) == CRASH_NOTE_PLACING &&
-	       clock.ns < CRASH_PLACING_US * (u64)NSEC_PER_USEC)
-		crash_clock_poll(&clock);
-	/* From here on the owner's compare-and-exchange fails. */
-	atomic_xchg(&p->note, CRASH_NOTE_WRITING);
+	do {
+		if (old == CRASH_NOTE_REGS)
+			return;
+		while (old == CRASH_NOTE_PLACING && clock.ns < CRASH_PLACING_US * NSEC_PER_USEC) {
+			crash_clock_poll(&clock);
+			old = atomic_read(&p->note);
+		}
+	} while (!atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_WRITING));
+
 	crash_setup_regs(&here, regs);
 	arch_crash_stop_backend()->capture(&here, cpu);
 	atomic_set_release(&p->note, CRASH_NOTE_REGS);

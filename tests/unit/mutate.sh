@@ -19,7 +19,7 @@ core=$(realpath "${CORE:-../../kernel}")
 seeds=${SEEDS:-25}
 export SAN="${SAN-}"
 
-# name|file|sed expression
+# name|file|sed expression, which may hold bars of its own
 mutants()
 {
 	cat <<-'END'
@@ -28,6 +28,7 @@ mutants()
 	forgets_to_quiesce|crash_stop_cpu|s/if (backend->quiesce)/if (0)/
 	quiesces_again_after_a_fault|crash_stop_cpu|s/CRASH_CPU_QUIESCING/CRASH_CPU_CAPTURING/
 	forgets_to_capture|crash_stop_cpu|s/^\t\tcrash_stop_capture(regs);//
+	captures_for_ever|crash_stop_cpu|s/CRASH_CPU_RECAPTURING);/CRASH_CPU_CAPTURING);/
 	stops_the_owner|crash_stop_cpu|s/!panic_mutex_is_mine()/true/
 	stops_without_a_stop|crash_stop_cpu|s/stopper != PANIC_CPU_INVALID/true/
 	stops_on_top_of_a_capture|crash_stop_cpu|s/ || atomic_read(&me->state) != CRASH_CPU_RUNNING//
@@ -39,11 +40,12 @@ mutants()
 	online_cpu_runs_on|crash_stop_cpu|/^void crash_stop_cpu_online/,$s/if (crash_stop_wanted())/if (0)/
 	poll_does_not_park|crash_stop_cpu|s/if (panic_mutex_is_lost() || crash_stop_wanted())/if (0)/
 	no_placeholder|crash_stop|s/crash_stop_placeholder(cpu);/;/
+	placeholder_only_for_the_running|crash_stop|s/for_each_cpu(cpu, &l->seen)$/for_each_cpu(cpu, \&l->left)/
 	budget_not_restarted|crash_stop|s/crash_collect(l, rung) ? 0 :/crash_collect(l, rung) ? quiet_ns :/
-	rung_without_an_end|crash_stop|s/|| rung_ns >= max_ns//
+	rung_without_an_end|crash_stop|s/ && rung_ns < max_ns)/)/
 	no_patience_for_kmsg_dump|crash_stop|s/next && next->reaches_masked &&/0 \&\&/
-	patience_for_ever|crash_stop|s/|| rung_ns >= max_ns)/|| (rung_ns >= max_ns \&\& !crash_left_dumping(l)))/
-	targets_not_read_anew|crash_stop|s/^\t\tcrash_targets(l);/\t\tif (first)\n\t\t\tcrash_targets(l);/
+	patience_for_ever|crash_stop|s/ && rung_ns < max_ns)/ \&\& (rung_ns < max_ns || crash_left_dumping(l)))/
+	targets_not_read_anew|crash_stop|s/^\t\tcrash_targets(l);/\t\tif (rung == l->first)\n\t\t\tcrash_targets(l);/
 	targets_not_read_at_the_end|crash_stop|s/^\tcrash_targets(l);//
 	nobody_is_collected_before_a_rung|crash_stop|s/^\t\tcrash_collect(l, rung);//
 	offline_cpu_is_waited_for|crash_stop|s/} else if (!cpu_online(cpu)) {/} else if (0) {/
@@ -58,9 +60,11 @@ mutants()
 	grace_ms_ignored|crash_stop|s/first ? READ_ONCE(grace_ms) :/first ? CRASH_GRACE_MS :/
 	grace_ms_for_each_rung|crash_stop|s/first ? READ_ONCE(grace_ms) : CRASH_GRACE_MS/READ_ONCE(grace_ms)/
 	unusable_rung_raised|crash_stop|s/!backend->rungs\[i\].usable ||/1 ||/
+	faulty_raise_not_waited_for|crash_stop|s/^\tif (l->next_rung)$/\tif (0)/
 	interrupts_stay_off|crash_stop|s/local_irq_restore(flags);//
 	stopper_not_set|crash_stop|s/^\t\tatomic_set(&crash_stopper, this_cpu);//
 	still_clock_never_ends|crash_clock|s/ns = NSEC_PER_USEC;/ns = 0;/
+	slow_clock_never_ends|crash_clock|s/ns = max_t(s64, ns, CRASH_POLL_MIN_NS);//
 	jump_of_the_clock_counts|crash_clock|s/CRASH_POLL_MAX_US \* NSEC_PER_USEC/INT64_MAX/
 	ticks_count_twice|crash_clock|s/clock->still_ns += ns;//
 	step_stored_after_entry|crash_step|s/^\tcrash.step = step;/\tstatic enum crash_step late; crash.step = late; late = step;/
@@ -70,6 +74,7 @@ mutants()
 	stop_is_no_walk|crash_step|s/step == CRASH_STOP ||//
 	nested_without_an_end|crash_step|s/++crash.nested > CRASH_NESTED_MAX/0/
 	bail_out_forgets_the_crash_kernel|crash_step|s/if (beyond == 1 &&/if (0 \&\&/
+	bail_out_runs_dumpers|crash_step|s/crash.part = UINT_MAX;//
 	oops_runs_dumpers_on_the_owner|crash_step|s/reason != KMSG_DUMP_PANIC ||//
 	dump_outside_its_step|crash_step|s/|| crash.step != CRASH_DUMP//
 	leaves_kmsg_dump_and_runs_on|crash_step|/^void crash_dump_end/,$s/crash_stop_poll(NULL);/;/
@@ -88,6 +93,7 @@ mutants()
 	held_lock_costs_the_dump|crash_stop_dump|s/!locked && !crash_stop_complete()/!locked/
 	held_lock_ignored|crash_stop_dump|s/!locked && !crash_stop_complete()/0/
 	placeholder_stays|crash_stop_dump|s/CRASH_NOTE_REGS)$/CRASH_NOTE_REGS || atomic_read(\&p->note) == CRASH_NOTE_PLACEHOLDER)/
+	placeholder_not_waited_for|crash_stop_dump|s/old == CRASH_NOTE_PLACING &&/0 \&\&/
 	placeholder_over_registers|crash_stop_dump|s/!atomic_try_cmpxchg(&p->note, &old,/!atomic_xchg(\&p->note,/
 	placeholder_has_a_pid|crash_stop_dump|s/CRASH_PLACEHOLDER_PID;/0;/
 	vmcoreinfo_line_too_long|crash_stop_dump|s/NUMBER(crash_stop_us)=%u/NUMBER(crash_stop_us)=%080u/
@@ -110,6 +116,13 @@ unit()
 	FIRST=1 "$O/unit" > "$O/log" 2>&1
 }
 
+fails()
+{
+	echo "not ok $n - $1 # $2"
+	alive=$((alive + 1))
+}
+
+n=0 alive=0
 rm -rf "$O"
 mkdir -p "$O/kernel"
 cp "$core"/*.[ch] "$O/kernel" || exit 2
@@ -117,26 +130,21 @@ build || { cat "$O/log"; exit 2; }
 SEEDS=$seeds unit || { grep '^not ok\|^# ' "$O/log"; echo "the core fails unbroken"; exit 1; }
 
 mutants > "$O/table"
-n=0 alive=0
 while IFS='|' read -r name file sed; do
-	# The table's own bars: sed may hold some, and they go to the last field.
 	[ "$only" = "  " ] || case $only in *" $name "*) ;; *) continue ;; esac
 	n=$((n + 1))
 	sed "$sed" "$core/$file.c" > "$O/kernel/$file.c"
 	if cmp -s "$core/$file.c" "$O/kernel/$file.c"; then
-		echo "ERROR    $name: sed changes nothing"
-		alive=$((alive + 1))
+		fails "$name" "sed changes nothing"
 	elif ! build; then
-		echo "ERROR    $name does not build"
-		grep -m 3 error "$O/log"
-		alive=$((alive + 1))
+		fails "$name" "does not build: $(grep -m 1 error: "$O/log")"
 	elif SEEDS=0 unit && SEEDS=$seeds unit; then
-		echo "SURVIVES $name"
-		alive=$((alive + 1))
+		fails "$name" "survives"
 	else
-		echo "killed   $name: $(sed -n 's/^not ok [0-9]* - //p' "$O/log")"
+		echo "ok $n - $name # $(sed -n 's/^not ok [0-9]* - //p' "$O/log")"
 	fi
 	cp "$core/$file.c" "$O/kernel/$file.c"
 done < "$O/table"
-echo "$n mutants, $alive not killed"
+echo "1..$n"
+echo "$((n - alive)) killed, $alive not killed"
 [ $n -gt 0 ] && [ $alive -eq 0 ]

@@ -45,6 +45,27 @@ static void late_cpu_comes_while_its_placeholder_is_written(unsigned int variant
 	CHECK_INT(kernel_note(3).ip, IP_TASK(3));
 }
 
+static void take_a_moment(void)
+{
+	machine_sleep(2 * US);
+}
+
+/* K5: the same, whichever of the two comes first: with seeds, at about that time. */
+static void late_cpu_comes_at_the_deadline(unsigned int variant)
+{
+	(void)variant;
+	kernel_load_image();
+	plan[0].program = program_panic;
+	plan[3].masked = true;
+	plan[3].late[NMI] = 99995 * US + machine_seed % 32 * US;
+	in_placeholder = take_a_moment;
+	dumper_ns[0] = 10 * MS;
+	CHECK_INT(kernel_boot(), MACHINE_KEXEC);
+	CHECK(cpu_parked(3));
+	CHECK_INT(crash_stop_cpu[3].note.counter, CRASH_NOTE_REGS);
+	CHECK_INT(kernel_note(3).ip, IP_TASK(3));
+}
+
 static void expect_once(int cpu, int how)
 {
 	CHECK(cpu_parked(cpu));
@@ -174,6 +195,7 @@ static void both_rungs_at_once(unsigned int variant)
 const struct test late_tests[] = {
 	T(late_cpu_is_captured_and_parked),
 	T(late_cpu_comes_while_its_placeholder_is_written),
+	T(late_cpu_comes_at_the_deadline),
 	T(signal_twice),
 	T(nmi_on_top_of_a_capture),
 	T(loser_on_top_of_its_capture),
