@@ -192,7 +192,7 @@ def style(args: argparse.Namespace) -> Results:
     results.append(("the core knows no architecture", ", ".join(named[:2])))
     weak = [f for f in files if "__weak" in (ROOT / f).read_text()]
     results.append(("nothing new is weak", ", ".join(weak)))
-    long = [f"{f}: {n}" for f in files if (n := len((ROOT / f).read_text().splitlines())) > (270 if "/x86/" not in f else 220)
+    long = [f"{f}: {n}" for f in files if (n := len((ROOT / f).read_text().splitlines())) > (280 if "/x86/" not in f else 220)
             and not f.startswith("include/")]
     results.append(("files stay small", ", ".join(long)))
     return results

@@ -91,7 +91,7 @@ SCENARIOS = [
     Scenario("warn-limit", "a dumper warns where one warning is one too many", "panic=1 dumper=warn", warns=True,
              before=(f"write {SYSCTL}warn_limit 1", f"write {SYSCTL}panic_on_warn 1")),
     Scenario("reboot", "an ordinary reboot", "none=1", after=("reboot",), panics=False),
-    Scenario("reboot-wedged", "machine_restart() with a wedged CPU", "reboot=1 wedged=2", panics=False),
+    Scenario("reboot-wedged", "machine_restart() with a wedged CPU", "reboot=1 wedged=2", wedged=(2,), panics=False),
 ] + _callbacks()
 
 BY_NAME = {s.name: s for s in SCENARIOS}

@@ -297,11 +297,6 @@ bool machine_irqs_on(void)
 	return !me->irqs_off;
 }
 
-bool machine_in_nmi(void)
-{
-	return me->in_nmi;
-}
-
 unsigned long shim_irq_save(void)
 {
 	bool irqs_off = me->irqs_off;

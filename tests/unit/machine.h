@@ -55,7 +55,6 @@ void machine_wait(void);		/* for the next signal */
 void __noreturn machine_off(void);	/* as a CPU that went offline: deaf */
 u64 machine_clock(void);
 bool machine_irqs_on(void);
-bool machine_in_nmi(void);
 void machine_signal(int cpu, bool nmi, u64 due, machine_handler handler, int arg);
 void local_irq_enable(void);
 

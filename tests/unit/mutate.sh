@@ -54,6 +54,7 @@ mutants()
 	reboot_not_inherited|crash_stop|s/if (!l->next_rung) {/if (0) {/
 	inherits_itself|crash_stop|s/cpumask_clear_cpu(this_cpu, &l->seen);//
 	reboot_goes_on_in_a_panic|crash_stop|/^\t\tif (panic_mutex_is_lost())/,+1d
+	held_up_reboot_speaks_for_the_panic|crash_stop|/^\tcrash_climb(l, why);/,/crash_sum_up/s/if (panic_mutex_is_lost())/if (0)/
 	second_reboot_goes_on|crash_stop|s/&& old != this_cpu)/\&\& old == this_cpu)/
 	ladder_climbed_again|crash_stop|s/if (l->done)/if (0)/
 	reboot_not_patient|crash_stop|s/why == CRASH_STOP_REBOOT && (first || !next)/0/

@@ -7,7 +7,8 @@
  * it died of. Environment:
  *
  *	SEEDS=n	schedules per test case beside the orderly one
- *	SEED=n	this one only, and show the log and the events
+ *	SEED=n	this one only, and show the log and the events; 0: in order
+ *	VARIANT=n	with SEED: of this variant of the test case
  *	TEST=x	only test cases whose name holds x
  *	FIRST=1	end at the first failure
  */
