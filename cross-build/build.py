@@ -114,6 +114,8 @@ def build(label: str, arch: Arch, patched: bool, variant: str = "plain", target:
     """Build a kernel, or find it built. target None stands for the boot image."""
     version, tree = sources.tree(label, patched)
     packages.need(*packages.BUILD)
+    if arch.name != os.uname().machine:
+        packages.need(*arch.get("arch", "cross_packages").split())
     out = sources.CACHE / "build" / f"{tree.name}-{arch.name}-{variant}"
     kernel = Kernel(label, version, patched, variant, arch, tree, out)
     try:

@@ -26,6 +26,7 @@ SILENCE_S = 60.0
 TOTAL_S = 240.0
 BOOT_SILENCE_S = 20.0
 BOOT_TRIES = 3
+MONITOR_S = 10.0
 # Until the machine is taken for hung after the kernel's last word.
 SETTLE_S = 0.15
 
@@ -67,16 +68,20 @@ class Transcript:
 class Monitor:
     """QEMU's machine protocol on a socket."""
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(self, path: pathlib.Path, qemu: subprocess.Popen) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + MONITOR_S
         while True:
             try:
                 self._socket.connect(str(path))
                 break
-            except OSError:
+            except OSError as error:
+                if qemu.poll() is not None:
+                    said = qemu.stdout.read().decode("utf-8", "replace").strip().splitlines()
+                    raise Unusable(f"{qemu.args[0]} ended at once: {(said or ['it said nothing'])[0]}") from error
                 if time.monotonic() > deadline:
-                    raise Unusable("qemu: its monitor did not come up within 10 s")
+                    qemu.kill()
+                    raise Unusable(f"{qemu.args[0]}: its monitor did not come up within {MONITOR_S:.0f} s") from error
                 time.sleep(0.02)
         self._file = self._socket.makefile("rw")
         self._file.readline()
@@ -114,7 +119,7 @@ class Guest:
                                           stderr=subprocess.STDOUT, bufsize=0, start_new_session=True)
         except FileNotFoundError as error:
             raise Unusable(f"{command[0]}: not found; install it (crash-stop prints the apt-get line)") from error
-        self.monitor = Monitor(path)
+        self.monitor = Monitor(path, self._qemu)
         self._start = self._last = time.monotonic()
         self._pending = b""
 

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A bad day: the kernel does not build, QEMU is missing or dies, configuration gets lost."""
+
+import pathlib
+import tempfile
+import unittest
+
+import paths
+import archs
+import build
+import qemu
+from errors import BuildFailed, Unusable
+
+ARCH = archs.load()["x86_64"]
+
+
+class Build(unittest.TestCase):
+    """On a tree that is a Makefile."""
+
+    def setUp(self) -> None:
+        self._tmp = tempfile.TemporaryDirectory()
+        self.tree = pathlib.Path(self._tmp.name)
+        self.kernel = build.Kernel("7.3", "7.3", True, "plain", ARCH, self.tree, self.tree / "out")
+        self.kernel.out.mkdir()
+        self.log = self.kernel.out / "log"
+
+    def tearDown(self) -> None:
+        self._tmp.cleanup()
+
+    def test_a_kernel_that_does_not_build(self) -> None:
+        (self.tree / "Makefile").write_text("bzImage:\n\t@echo \"panic.c:7: error: boom\"; false\n")
+        with self.assertRaisesRegex(BuildFailed, r"7\.3 patched x86_64 does not build: panic.c:7: error: boom \(log: "):
+            build._make(self.kernel, "bzImage", log=self.log)
+
+    def test_the_log_begins_with_the_line_to_paste(self) -> None:
+        (self.tree / "Makefile").write_text("bzImage:\n\t@true\n")
+        build._make(self.kernel, "bzImage", log=self.log)
+        self.assertTrue(self.log.read_text().startswith(f"$ cd {self.tree} && make O={self.kernel.out} "))
+
+    def test_a_symbol_that_does_not_survive(self) -> None:
+        (self.tree / "Makefile").write_text("allnoconfig:\n\t@echo \"# nothing\" > $(O)/.config\n")
+        (self.tree / "Kconfig").write_text("config SMP\n\tbool\n")
+        with self.assertRaisesRegex(Unusable, "CONFIG_SMP was asked for and did not survive"):
+            build._configure(self.kernel, self.log)
+
+
+class Qemu(unittest.TestCase):
+    """Programs that are not QEMU."""
+
+    def test_missing(self) -> None:
+        with self.assertRaisesRegex(Unusable, "qemu-system-none: not found"):
+            qemu.Guest(["qemu-system-none"])
+
+    def test_dies_at_once(self) -> None:
+        with self.assertRaisesRegex(Unusable, "sh ended at once: no such machine"):
+            qemu.Guest(["sh", "-c", "echo no such machine; exit 1"])
+
+    def test_transcript_survives_its_log(self) -> None:
+        one = qemu.Transcript("qemu -smp 4", [(0.5, "a"), (1.25, "guest: ready")], ["CPU#0\nRIP=1", "CPU#0\nRIP=2"], "done")
+        self.assertEqual(qemu.Transcript.parse(one.text()), one)
+
+
+if __name__ == "__main__":
+    unittest.main()
