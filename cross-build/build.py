@@ -27,6 +27,10 @@ VARIANTS = {
     "lockdep": "CONFIG_PROVE_LOCKING=y\nCONFIG_DEBUG_ATOMIC_SLEEP=y\n",
     "rt": "CONFIG_PREEMPT_RT=y\n",
     "defconfig": "",
+    # compiled only: what wraps or replaces the stop on hypervisors
+    "hypervisors": "CONFIG_HYPERVISOR_GUEST=y\nCONFIG_PARAVIRT=y\nCONFIG_XEN=y\nCONFIG_XEN_PV=y\nCONFIG_XEN_PVHVM=y\n"
+                   "CONFIG_KVM_GUEST=y\nCONFIG_HYPERV=y\nCONFIG_VIRTUALIZATION=y\nCONFIG_KVM=y\nCONFIG_KVM_INTEL=y\n"
+                   "CONFIG_KVM_AMD=y\nCONFIG_CRYPTO_HW=y\nCONFIG_CRYPTO_DEV_CCP=y\nCONFIG_CRYPTO_DEV_CCP_DD=y\n",
 }
 
 
@@ -89,6 +93,8 @@ def _known(tree: pathlib.Path, symbol: str) -> bool:
 def _configure(kernel: Kernel, log: pathlib.Path) -> None:
     common = (ROOT / "cross-build/config/common.config").read_text()
     wanted = common + kernel.arch.config + VARIANTS[kernel.variant]
+    if kernel.variant == "defconfig":  # which has tracers of its own
+        wanted = wanted.replace("CONFIG_ENABLE_DEFAULT_TRACERS=y\n", "")
     stamp = kernel.out / "crash-stop.config"
     if stamp.exists() and stamp.read_text() == wanted and (kernel.out / ".config").exists():
         return
