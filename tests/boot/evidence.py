@@ -59,6 +59,7 @@ class Evidence:
     dumps: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)  # number, us, cpu
     dump_at: float | None = None
     dump_end_us: int | None = None
+    crashed: set[int] = dataclasses.field(default_factory=set)  # CPUs that called panic() themselves
     running_on: set[int] | None = None
     how: dict[int, tuple[int, int, str]] = dataclasses.field(default_factory=dict)  # cpu: rung, us, message
     notifier_us: int | None = None
@@ -129,6 +130,8 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.dump_at = e.dump_at or at
     elif found := re.match(r"crash_test: running on: \[([\d,-]*)\]", line):
         e.running_on = _cpus(found[1])
+    elif found := re.match(r"crash_test: crashed: \[([\d,-]*)\]", line):
+        e.crashed = _cpus(found[1])
     elif found := re.match(r'crash_test: cpu (\d+) how (-?\d+) us (\d+) msg "(.*)"', line):
         e.how[int(found[1])] = int(found[2]), int(found[3]), found[4]
     elif found := re.match(r"crash_test: dump ends at (\d+) us", line):

@@ -62,7 +62,8 @@ def _owner(j: _Judge, case: Case, e: Evidence) -> None:
 
 
 def _losers(j: _Judge, case: Case, e: Evidence, stopped: dict[int, tuple[int, str]]) -> None:
-    losers = set(case.scenario.losers) - {e.owner}
+    # One that was stopped on its way into panic() is no loser.
+    losers = set(case.scenario.losers) & e.crashed - {e.owner}
     if case.scenario.redirected is not None and e.owner != case.scenario.redirected:
         losers.add(case.scenario.redirected)
     for cpu in losers:
@@ -143,7 +144,7 @@ def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
     expected = {e.owner: r"__crash_kexec|crash_test_\w+|crash_stop_\w+|sysrq\w*|vpanic|panic"}
     expected |= {cpu: r"crash_test_wedged" for cpu in s.wedged}
     if s.name != "loser-nmi":  # whose registers are those that the NMI interrupted
-        expected |= {cpu: r"crash_stop_note" for cpu in s.losers if cpu != e.owner}
+        expected |= {cpu: r"crash_stop_note" for cpu in set(s.losers) & e.crashed - {e.owner}}
     if s.all_wedged:
         expected |= {cpu: r"panic_stop_irqoff_fn|lkdtm_\w+|\w*stop_irqoff\w*" for cpu in range(arch.cpus) if cpu != e.owner}
     for cpu in s.late:

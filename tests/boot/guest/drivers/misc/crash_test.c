@@ -69,6 +69,7 @@ static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
 static int together;		/* CPUs that crash at the same time */
 static bool reboot_first, dump_first, inside_dump;
 static unsigned long cycles_per_ms;
+static struct cpumask crashed;	/* CPUs that got as far as to call panic() */
 static cycles_t panic_at;
 
 #ifdef CONFIG_KEXEC_CORE
@@ -157,6 +158,7 @@ static void first_dump(DUMP_ARGS)
 		return;
 	pr_emerg("dump %d begins at %lu us on cpu %d\n", ++dumps, us_since_panic(),
 		 raw_smp_processor_id());
+	pr_emerg("crashed: [%*pbl]\n", cpumask_pr_args(&crashed));
 	watch_others();
 	show_result();
 	if (slow_dumper)
@@ -184,6 +186,7 @@ static struct notifier_block notifier = { .notifier_call = notified, .priority =
 
 static noinline void crash_test_panic(void)
 {
+	cpumask_set_cpu(raw_smp_processor_id(), &crashed);
 	panic_at = get_cycles();
 	panic("crash_test: on purpose");
 }
@@ -213,6 +216,7 @@ static int crash_test_nmi(unsigned int type, struct pt_regs *regs)
 	/* The second CPU is to lose while it is in NMI context. */
 	while (role == ALSO_NMI && atomic_read(&panic_cpu) == PANIC_CPU_INVALID)
 		cpu_relax();
+	cpumask_set_cpu(raw_smp_processor_id(), &crashed);
 	nmi_panic(regs, "crash_test: in NMI");
 	return NMI_HANDLED;
 }
