@@ -16,6 +16,8 @@
  * Races that are accepted:
  *  - A CPU comes online between the last look at cpu_online_mask and the report
  *    line: it parks in crash_stop_cpu_online() and the line does not count it.
+ *  - A reboot whose ladder has just ended is overtaken by a panic: it can still
+ *    print its own report line.
  *  - A task inside kmsg_dump() is preempted and moves to another CPU: the
  *    ladder's patience goes to the CPU on which it entered.
  *
@@ -139,11 +141,12 @@ static void crash_await(struct crash_ladder *l, const struct crash_rung *rung,
 		budget_ns = (first ? READ_ONCE(grace_ms) : CRASH_GRACE_MS) * (u64)NSEC_PER_MSEC;
 
 	while (!cpumask_empty(&l->left) && rung_ns < max_ns) {
+		bool patient = next && next->reaches_masked && crash_left_dumping(l);
+
 		ns = crash_clock_poll(&l->clock);
-		quiet_ns = crash_collect(l, rung) ? 0 : quiet_ns + ns;
+		quiet_ns = crash_collect(l, rung) || patient ? 0 : quiet_ns + ns;
 		rung_ns += ns;
-		if (quiet_ns >= budget_ns &&
-		    !(next && next->reaches_masked && crash_left_dumping(l)))
+		if (quiet_ns >= budget_ns)
 			return;
 		if (panic_mutex_is_lost())
 			crash_stop_self(NULL);
@@ -254,6 +257,7 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		backend->after_stop(why);
 	if (why == CRASH_STOP_REBOOT) {
 		crash_stop_report();
+		crash_stop_poll(NULL);
 		crash_stop_leave_online_mask();
 	}
 out:

@@ -18,6 +18,8 @@
  *  - A CPU answers after the last rung: it is captured and parked all the same,
  *    its note replaces the placeholder, and the report line has named it.
  *  - The crash kernel starts while such a CPU writes its note: the note is torn.
+ *  - An NMI loses a panic on top of the quiescing: the CPU acknowledges with
+ *    that half done.
  *  - A signal of one rung is taken while the next is raised: the CPU counts for
  *    the rung whose handler ran.
  *

@@ -143,8 +143,8 @@ struct crash_stop_result {
  * @reaches_masked: it stops a CPU that runs with interrupts off, and so may
  *	stop one that holds a lock which the store needs
  * @usable: called by: the ladder, before the rung. Context: any, interrupts
- *	off. Must not: wait. Returns: whether @raise can work on this machine.
- *	When absent: always.
+ *	off. Must not: wait, nor fault, since it is asked again afterwards.
+ *	Returns: whether @raise can work on this machine. When absent: always.
  * @raise: called by: the ladder, once per rung and stop. Context: any,
  *	interrupts off. Must: signal the CPUs of the mask, which holds no
  *	stopped CPU and not the caller. Must not: wait for a CPU, a device,
