@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -149,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run the command line; errors are one line each."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     parser = _parser()
     try:
         args = parser.parse_args()

@@ -41,7 +41,7 @@ mutants()
 	poll_does_not_park|crash_stop_cpu|s/if (panic_mutex_is_lost() || crash_stop_wanted())/if (0)/
 	no_placeholder|crash_stop|s/crash_stop_placeholder(cpu);/;/
 	placeholder_only_for_the_running|crash_stop|s/for_each_cpu(cpu, &l->seen)$/for_each_cpu(cpu, \&l->left)/
-	budget_not_restarted|crash_stop|s/crash_collect(l, rung) ? 0 :/crash_collect(l, rung) ? quiet_ns :/
+	budget_not_restarted|crash_stop|s/crash_collect(l, rung) || patient ?/(crash_collect(l, rung), patient) ?/
 	rung_without_an_end|crash_stop|s/ && rung_ns < max_ns)/)/
 	no_patience_for_kmsg_dump|crash_stop|s/next && next->reaches_masked &&/0 \&\&/
 	patience_for_ever|crash_stop|s/ && rung_ns < max_ns)/ \&\& (rung_ns < max_ns || crash_left_dumping(l)))/
