@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 import shlex
 import tempfile
 import time
@@ -71,6 +72,7 @@ def run(kernel: Kernel, case: scenarios.Case, mark: str = "") -> Run:
     facts = evidence.gather(transcript, kernel.arch, symbols)
     logs = sources.CACHE / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{kernel.arch.name}-{kernel.title.replace(' ', '-')}-{case.name}{mark}.log"
+    title = re.sub(r"[^\w.]+", "-", kernel.title).strip("-")
+    log = logs / f"{kernel.arch.name}-{title}-{case.name}{mark}.log"
     log.write_text(transcript.text())
     return Run(kernel, case, transcript, facts, verdict.judge(case, facts, kernel.arch), seconds, log)
