@@ -45,8 +45,6 @@ def command(kernel: Kernel, case: scenarios.Case, store: pathlib.Path) -> list[s
               "panic=0" if case.get("end") == "hang" else "panic=-1",
               "crash_kexec_post_notifiers" if case.get("post") == "yes" else "",
               "" if "oops=" in s.append or case.get("poo") == "0" else "oops=panic"]
-    if case.get("boot") == "kaslr":
-        append = [a for a in append if a != "kaslr"]
     args = shlex.split(arch.get(kept, "args").replace("@store@", str(store)))
     return [arch.get("qemu", "binary"), *shlex.split(arch.get("qemu", "args")), *args,
             "-kernel", str(kernel.image), "-initrd", str(guest.initrd(kernel)),

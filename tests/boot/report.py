@@ -33,8 +33,6 @@ def _ms(us: int | None) -> str:
 def _column(run: Run) -> dict[str, str]:
     """One kernel's column of the timeline: row to text."""
     e: Evidence = run.evidence
-    rungs = [w for w in ("ipi", "nmi", "sdei", "sreset", "sigp")
-             if e.report and f"{w} " in e.report] if e.report else []
     rows = {"panic()": f"{'0.0 ms':>10}  {_cpus([e.owner]) if e.owner is not None else ''}"}
     by_itself = sorted(c for c, (how, _, _) in e.how.items() if how == -1)
     if by_itself:
@@ -44,7 +42,6 @@ def _column(run: Run) -> dict[str, str]:
         if cpus:
             last = max(e.how[c][1] for c in cpus)
             rows[f"  {name}"] = f"{_ms(last):>10}  {_cpus(cpus)}"
-    del rungs
     if e.report:
         left = f", {_cpus(sorted(e.not_stopped))} RUNS ON" if e.not_stopped else ""
         rows["stopped"] = f"{_ms(e.stop_us):>10}  {e.stopped} of {e.others}{left}"
@@ -72,9 +69,9 @@ def rungs_of(run: Run) -> list[str]:
 def show(runs: list[Run]) -> None:
     """A case on one kernel, or on two side by side (stock first)."""
     columns = [_column(r) for r in runs]
-    rows = [row for row in ("panic()", "  by itself", "  ipi", "  nmi", "  sdei", "  sreset", "  sigp",
-                            "stopped", "kmsg_dump", "crash kernel") if any(row in c for c in columns)]
     head = runs[-1]
+    order = ["panic()", "  by itself", *(f"  {name}" for name in rungs_of(head)), "stopped", "kmsg_dump", "crash kernel"]
+    rows = [row for row in order if any(row in c for c in columns)]
     print(f"\n{head.case.name}: {head.case.scenario.what}"
           f"{', crash kernel loaded' if head.case.get('kdump') == 'yes' else ''}")
     print(f"{'':14}" + "".join(f"{r.kernel.title:<{WIDTH}}" for r in runs))
