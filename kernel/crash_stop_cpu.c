@@ -12,7 +12,8 @@
  * A CPU gets there because a signal arrived (crash_stop_receive()), because it
  * lost a panic (crash_stop_self()), because it found the crash while it waited
  * for something (crash_stop_poll()), or because it has just come online
- * (crash_stop_cpu_online()). All of them park in crash_stop_here().
+ * (crash_stop_cpu_online()). All of them park in crash_stop_here(), and leave it
+ * only through the backend's release hook, when a crash kernel is to be booted.
  *
  * Races that are accepted:
  *  - A CPU answers after the last rung: it is captured and parked all the same,
@@ -23,7 +24,7 @@
  *  - A signal of one rung is taken while the next is raised: the CPU counts for
  *    the rung whose handler ran.
  *
- * Hooks: capture, quiesce and park of struct crash_stop_backend.
+ * Hooks: capture, quiesce, park and release of struct crash_stop_backend.
  */
 #include <linux/atomic.h>
 #include <linux/crash_stop.h>
@@ -35,6 +36,9 @@
 #include "crash_stop_internal.h"
 
 DEFINE_PER_CPU(struct crash_cpu, crash_stop_cpu);
+
+/* Set once: parked CPUs are to do what the crash kernel needs of them. */
+static atomic_t crash_released = ATOMIC_INIT(0);
 
 /* Another CPU is stopping this one: it may not be the owner of a panic. */
 static bool crash_stop_wanted(void)
@@ -49,6 +53,24 @@ static bool crash_stop_wanted(void)
 static enum crash_stop_why crash_stop_why(void)
 {
 	return atomic_read(&panic_cpu) == PANIC_CPU_INVALID ? CRASH_STOP_REBOOT : CRASH_STOP_PANIC;
+}
+
+static void __noreturn crash_stop_park(int how)
+{
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	bool released = !backend->release;
+
+	for (;;) {
+		/* Pairs with atomic_set_release() in crash_stop_release(). */
+		if (!released && atomic_read_acquire(&crash_released)) {
+			released = true;
+			backend->release(how);
+		} else if (backend->park) {
+			backend->park(crash_stop_why());
+		} else {
+			cpu_relax();
+		}
+	}
 }
 
 /* Stop this CPU. Interrupts are off. */
@@ -77,12 +99,7 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	}
 	/* Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(). */
 	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
-	for (;;) {
-		if (backend->park)
-			backend->park(crash_stop_why());
-		else
-			cpu_relax();
-	}
+	crash_stop_park(me->how);
 }
 
 /**
@@ -156,6 +173,17 @@ void crash_stop_cpu_online(void)
 	smp_mb();
 	if (crash_stop_wanted())
 		crash_stop_self(NULL);
+}
+
+/**
+ * crash_stop_release - let the parked CPUs do what the crash kernel needs of them
+ *
+ * Context: the owner, once the log is saved and an image will be booted.
+ */
+void crash_stop_release(void)
+{
+	/* Pairs with atomic_read_acquire() in crash_stop_park(). */
+	atomic_set_release(&crash_released, 1);
 }
 
 /** crash_stop_cpu_stopped - has @cpu acknowledged? Then its registers are visible. */

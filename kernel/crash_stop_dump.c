@@ -176,6 +176,7 @@ void crash_stop_before_crash_kernel(struct pt_regs *regs)
 	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
 
 	atomic_set(&me->note, CRASH_NOTE_REGS);
+	crash_stop_release();
 	arch_crash_stop_backend()->before_crash_kernel(regs);
 }
 

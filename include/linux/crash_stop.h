@@ -175,6 +175,13 @@ struct crash_rung {
  *	absent: there is nothing of the kind.
  * @park: called by: the CPU that has stopped, for ever, in a loop. Must: idle
  *	with interrupts masked; may return. When absent: the CPU spins.
+ * @release: called by: each CPU that has stopped, once, while it parks, after
+ *	the owner has saved the log and before or while @before_crash_kernel
+ *	runs. @how is the index of the rung that stopped it, or
+ *	%CRASH_BY_ITSELF. Must: do what the CPU can only do itself and the crash
+ *	kernel needs (power off, real mode); may not come back. Must not: wait
+ *	for another CPU. When absent: CPUs stay parked. A backend that has it has
+ *	a @park that returns now and then, or the word is never looked at.
  * @after_stop: called by: the CPU that stopped the others, right after the
  *	ladder. Must not: take away anything that a kmsg dumper needs. When
  *	absent: nothing.
@@ -189,6 +196,7 @@ struct crash_stop_backend {
 	void (*capture)(struct pt_regs *regs, int cpu);
 	void (*quiesce)(enum crash_stop_why why);
 	void (*park)(enum crash_stop_why why);
+	void (*release)(int how);
 	void (*after_stop)(enum crash_stop_why why);
 	void (*before_crash_kernel)(struct pt_regs *regs);
 };
@@ -238,6 +246,7 @@ void crash_stop_poll(struct pt_regs *regs);
 void __noreturn crash_stop_self(struct pt_regs *regs);
 void crash_stop_cpu_online(void);
 void crash_stop_capture(struct pt_regs *regs);
+void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
 
 /* kernel/crash_stop_report.c */

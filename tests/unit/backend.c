@@ -69,7 +69,7 @@ u64 event_ns(enum event what, int cpu, int arg)
 void events_show(void)
 {
 	static const char * const names[EVENTS] = {
-		"raise", "signal", "returned", "capture", "quiesce", "park",
+		"raise", "signal", "returned", "capture", "quiesce", "park", "release",
 		"after_stop", "before_kexec", "place", "resumed",
 	};
 	int i;
@@ -211,7 +211,26 @@ static void fake_park(enum crash_stop_why why)
 	CHECK_INT(state(cpu), CRASH_CPU_STOPPED);
 	if (!event_count(EV_PARK, cpu, ANY))
 		event(EV_PARK, cpu, why);
-	machine_wait();
+	if (fake_backend.release)
+		machine_sleep(10 * US);
+	else
+		machine_wait();
+}
+
+static void fake_release(int how)
+{
+	int cpu = raw_smp_processor_id();
+
+	CHECK(!machine_irqs_on());
+	CHECK(!owns_panic(cpu));
+	CHECK_INT(state(cpu), CRASH_CPU_STOPPED);
+	CHECK_INT(how, crash_stop_cpu[cpu].how);
+	event(EV_RELEASE, cpu, how);
+}
+
+void backend_releases(void)
+{
+	fake_backend.release = fake_release;
 }
 
 static void fake_after_stop(enum crash_stop_why why)

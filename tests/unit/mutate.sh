@@ -25,6 +25,9 @@ mutants()
 	cat <<-'END'
 	acknowledges_before_it_captures|crash_stop_cpu|s/^\t\tme->how = how;/&\n\t\tatomic_set(\&me->state, CRASH_CPU_STOPPED);/
 	acknowledges_before_it_quiesces|crash_stop_cpu|s/CRASH_CPU_QUIESCING/CRASH_CPU_STOPPED/
+	releases_at_once|crash_stop_cpu|s/ && atomic_read_acquire(&crash_released)//
+	releases_twice|crash_stop_cpu|s/released = true/released = false/
+	never_releases|crash_stop_dump|s/^\tcrash_stop_release();//
 	forgets_to_quiesce|crash_stop_cpu|s/if (backend->quiesce)/if (0)/
 	quiesces_again_after_a_fault|crash_stop_cpu|s/CRASH_CPU_QUIESCING/CRASH_CPU_CAPTURING/
 	forgets_to_capture|crash_stop_cpu|s/^\t\tcrash_stop_capture(regs);//

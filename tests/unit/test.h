@@ -151,6 +151,7 @@ enum event {
 	EV_CAPTURE,
 	EV_QUIESCE,
 	EV_PARK,
+	EV_RELEASE,		/* arg: how the CPU stopped */
 	EV_AFTER_STOP,
 	EV_BEFORE_KEXEC,
 	EV_PLACE,		/* arg: the place */
@@ -166,6 +167,7 @@ u64 event_ns(enum event what, int cpu, int arg);	/* of the first */
 void events_show(void);
 void backend_init(void);
 bool cpu_parked(int cpu);
+void backend_releases(void);	/* the backend has the release hook */
 void backend_signal(int cpu, int rung, u64 ns);	/* arrives in @ns, raised by nobody */
 
 /* Programs, for struct plan. */

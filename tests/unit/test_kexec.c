@@ -252,6 +252,32 @@ static void online_mask_is_kept_until_then(unsigned int variant)
 	CHECK_INT(online_at[PLACE_FLUSH], wedged ? 0x9 : 0x1);
 }
 
+static void expect_no_release(unsigned int where)
+{
+	if (where != PLACE_BEFORE_KEXEC)
+		CHECK_INT(event_count(EV_RELEASE, ANY, ANY), 0);
+	else
+		machine_sleep(1 * MS);
+}
+
+/* K4: phase two is each parked CPU's own, once, and only for a crash kernel. */
+static void parked_cpus_are_released(unsigned int variant)
+{
+	bool image = variant & 1;
+
+	backend_releases();
+	if (image)
+		kernel_load_image();
+	at_place = expect_no_release;
+	plan[0].program = program_panic;
+	plan[2].masked = true;
+	plan[3].masked = plan[3].deaf[NMI] = true;
+	CHECK_INT(kernel_boot(), image ? MACHINE_KEXEC : MACHINE_RESTART);
+	CHECK_INT(event_count(EV_RELEASE, 1, IPI), image);
+	CHECK_INT(event_count(EV_RELEASE, 2, NMI), image);
+	CHECK_INT(event_count(EV_RELEASE, ANY, ANY), image ? 2 : 0);
+}
+
 const struct test kexec_tests[] = {
 	T(crash_kexec_without_an_image_returns),
 	T(crash_kexec_with_an_image_is_a_panic),
@@ -264,5 +290,6 @@ const struct test kexec_tests[] = {
 	T_N(one_order, 2),
 	T(vmcoreinfo_lines_fit),
 	T_N(online_mask_is_kept_until_then, 4),
+	T_N(parked_cpus_are_released, 2),
 	{ }
 };
