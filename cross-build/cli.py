@@ -102,6 +102,11 @@ def show_list(args: argparse.Namespace) -> int:
     import shutil
 
     import scenarios
+    import support
+
+    if args.support:
+        print(support.table(), end="")
+        return EXIT_HELD
 
     print("architectures")
     for arch in archs.load().values():
@@ -144,6 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     three.add_argument("dir", metavar="DIR")
     three.set_defaults(run=apply_to)
     four = verbs.add_parser("list", help="architectures, kernels, scenarios, rungs")
+    four.add_argument("--support", action="store_true", help="a table: what each architecture can do on each kernel")
     four.set_defaults(run=show_list)
     for verb in (one, two):
         verb.add_argument("--json", metavar="FILE")

@@ -10,6 +10,7 @@ import sys
 
 import packages
 import sources
+import support
 from archs import ROOT
 from parts.common import Results, call
 
@@ -78,6 +79,7 @@ def style(args: argparse.Namespace) -> Results:
     core = "\n".join((ROOT / f).read_text() for f in files if f.startswith(("kernel/", "include/")))
     named = re.findall(r"CONFIG_(?:X86|ARM|PPC|S390)\w*|__x86_64__|__aarch64__", core)
     results.append(("the core knows no architecture", ", ".join(named[:2])))
+    results.append(("arch-support.txt is what the data says", support.differs()))
     weak = [f for f in files if "__weak" in (ROOT / f).read_text()]
     results.append(("nothing new is weak", ", ".join(weak)))
     long = [f"{f}: {n}" for f in files if (n := len((ROOT / f).read_text().splitlines())) > (ARCH_LINES if f.startswith("arch/") else CORE_LINES)
