@@ -114,7 +114,8 @@ DEFAULT_BOOT = "plain"
 def options_of(arch: Arch) -> dict[str, tuple[str, ...]]:
     """Every option of an architecture and its values, the default first."""
     kernels = tuple(arch.get("tests", "kernels").split()) or COMMON["kernel"]
-    return COMMON | {"kernel": kernels, "store": tuple(arch.names("store")), "boot": (DEFAULT_BOOT, *arch.names("option"))}
+    boots = tuple(name for name in arch.names("option") if not arch.get(f"option {name}", "on_request"))
+    return COMMON | {"kernel": kernels, "store": tuple(arch.names("store")), "boot": (DEFAULT_BOOT, *boots)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +136,11 @@ class Case:
         return self.arch.get(f"option {self.get('boot')}", key, self.arch.get("qemu", key))
 
     @property
+    def cpus(self) -> int:
+        """How many CPUs the guest has."""
+        return int(self.data("cpus"))
+
+    @property
     def name(self) -> str:
         """wedged-kdump and whatever else is not the default."""
         words = [self.scenario.name] + (["kdump"] if self.get("kdump") == "yes" else [])
@@ -148,7 +154,7 @@ class Case:
         s = self.scenario
         if self.data("reaches_masked") == "yes" and not s.gentle:
             return set()
-        everyone = set(range(self.arch.cpus)) if s.all_wedged else set()
+        everyone = set(range(self.cpus)) if s.all_wedged else set()
         return set(s.wedged) | set(s.late) | everyone
 
     @property
