@@ -196,8 +196,10 @@ def in_slice(arch: Arch) -> list[Scenario]:
     return [s for s in SCENARIOS if not named or s.name in named]
 
 
-def pairwise(arches: list[Arch]) -> list[Case]:
+def pairwise(arches: list[Arch], kernels: dict[str, str] | None = None) -> list[Case]:
     """Each scenario on each architecture, options spread so that every pair of values occurs.
+
+    kernels: the only kernel to boot, for architectures that are to have one only.
 
     Greedy: of the rows that a scenario and an architecture allow, take the one
     whose pairs have occurred least so far. Scenario and crash kernel are a pair
@@ -207,6 +209,8 @@ def pairwise(arches: list[Arch]) -> list[Case]:
     with_kdump = {(s.name, k): 0 for s in SCENARIOS for k in COMMON["kdump"]}
     for arch in arches:
         options = options_of(arch)
+        if kernels and arch.name in kernels:
+            options["kernel"] = (kernels[arch.name],)
         rows = [dict(zip(options, values)) for values in itertools.product(*options.values())]
         usable = {s: [r for r in rows if not case(s, arch, **r).impossible] for s in in_slice(arch)}
         seen = {p: 0 for rs in usable.values() for r in rs for p in itertools.combinations(r.items(), 2)}
