@@ -15,6 +15,7 @@
  */
 #include <linux/crash_stop.h>
 #include <linux/kexec.h>
+#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <asm/barrier.h>
 #include <asm/cacheflush.h>

@@ -24,6 +24,7 @@
 #include <linux/cpumask.h>
 #include <linux/crash_stop.h>
 #include <linux/kexec.h>
+#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <asm/csr.h>
 #include <asm/processor.h>
