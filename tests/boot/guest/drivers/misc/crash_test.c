@@ -200,7 +200,7 @@ static void crash_test_irq_work(struct irq_work *work)
 static struct irq_work irq_work = IRQ_WORK_INIT_HARD(crash_test_irq_work);
 
 /* Called in NMI context on each CPU that sent itself an NMI, and for any other NMI. */
-static bool crash_test_nmi(struct pt_regs *regs)
+static bool __maybe_unused crash_test_nmi(struct pt_regs *regs)
 {
 	enum role role = roles[raw_smp_processor_id()];
 
