@@ -305,6 +305,7 @@ static inline bool crash_stop_receive(struct pt_regs *regs, int rung) { return f
 static inline void crash_stop_poll(struct pt_regs *regs) { }
 static inline void crash_stop_cpu_online(void) { }
 static inline bool crash_stop_begun(void) { return false; }
+static inline bool crash_stop_complete(void) { return true; }
 static inline void crash_stop_report(void) { }
 static inline void crash_stop_leave_online_mask(void) { }
 static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }

@@ -10,6 +10,7 @@ import sys
 
 import packages
 import sources
+import support
 from archs import ROOT
 from parts.common import Results, call
 
@@ -42,8 +43,8 @@ def mutants(args: argparse.Namespace) -> Results:
 
 def verdicts(args: argparse.Namespace) -> Results:
     """The verdict code on recorded consoles, and the other Python modules."""
-    code, text = call([sys.executable, "-m", "unittest", "-v", "-b", "test_verdict", "test_apply", "test_build", "test_cli"],
-                       ROOT / "tests/python")
+    code, text = call([sys.executable, "-m", "unittest", "-v", "-b", "test_verdict", "test_apply", "test_build", "test_cli",
+                       "test_porting"], ROOT / "tests/python")
     results = [(m[1], "" if m[2] == "ok" else m[2])
                for m in re.finditer(r"^(test_\w+) .*?\.\.\. (ok|FAIL|ERROR)", text, re.M | re.S)]
     if code or not results:
@@ -78,6 +79,7 @@ def style(args: argparse.Namespace) -> Results:
     core = "\n".join((ROOT / f).read_text() for f in files if f.startswith(("kernel/", "include/")))
     named = re.findall(r"CONFIG_(?:X86|ARM|PPC|S390)\w*|__x86_64__|__aarch64__", core)
     results.append(("the core knows no architecture", ", ".join(named[:2])))
+    results.append(("arch-support.txt is what the data says", support.differs()))
     weak = [f for f in files if "__weak" in (ROOT / f).read_text()]
     results.append(("nothing new is weak", ", ".join(weak)))
     long = [f"{f}: {n}" for f in files if (n := len((ROOT / f).read_text().splitlines())) > (ARCH_LINES if f.startswith("arch/") else CORE_LINES)
