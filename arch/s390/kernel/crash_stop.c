@@ -28,8 +28,8 @@
 #include <linux/atomic.h>
 #include <linux/crash_stop.h>
 #include <linux/delay.h>
-#include <linux/kexec.h>
 #include <linux/panic.h>
+#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <asm/debug.h>
 #include <asm/processor.h>
