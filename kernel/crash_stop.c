@@ -58,12 +58,6 @@ static struct crash_ladder {
 
 static struct crash_stop_result crash_result;
 
-/** crash_stop_begun - has any CPU begun to stop the others? */
-bool crash_stop_begun(void)
-{
-	return atomic_read(&crash_stopper) != PANIC_CPU_INVALID;
-}
-
 /* Take the CPUs off the list that have stopped or gone. */
 static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 {
@@ -228,12 +222,12 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		why = CRASH_STOP_PANIC;
 	l = &crash_ladders[why];
 
+	if (why == CRASH_STOP_REBOOT &&
+	    !atomic_try_cmpxchg(&crash_stopper, &old, this_cpu) && old != this_cpu)
+		crash_stop_self(NULL);
 	if (l->done)
 		goto out;
-	if (why == CRASH_STOP_REBOOT) {
-		if (!atomic_try_cmpxchg(&crash_stopper, &old, this_cpu) && old != this_cpu)
-			crash_stop_self(NULL);
-	} else {
+	if (why == CRASH_STOP_PANIC) {
 		/* The panic inherits what a reboot has stopped. */
 		if (!l->next_rung) {
 			cpumask_copy(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen);
@@ -272,9 +266,3 @@ const struct crash_stop_result *crash_stop_result(void)
 	return crash_result.left ? &crash_result : NULL;
 }
 EXPORT_SYMBOL_GPL(crash_stop_result);
-
-/** crash_stop_complete - has a stop ended with every other CPU standing still? */
-bool crash_stop_complete(void)
-{
-	return crash_result.left && crash_result.stopped == crash_result.cpus;
-}
