@@ -71,7 +71,8 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 			/* it has said how */
 		} else if (rung && rung->stopped && rung->stopped(cpu)) {
 			p->how = rung - arch_crash_stop_backend()->rungs;
-			atomic_set(&p->state, CRASH_CPU_STOPPED);
+			/* A panic that overtakes a reboot may read it. */
+			atomic_set_release(&p->state, CRASH_CPU_STOPPED);
 		} else if (!cpu_online(cpu)) {
 			cpumask_clear_cpu(cpu, &l->seen);
 		} else {
@@ -251,6 +252,11 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		backend->after_stop(why);
 	if (why == CRASH_STOP_REBOOT) {
 		crash_stop_report();
+		/*
+		 * Pairs with the claim in panic_mutex_take(): this CPU sees it and
+		 * parks, or the owner inherits what this ladder has seen.
+		 */
+		smp_mb();
 		crash_stop_poll(NULL);
 		crash_stop_leave_online_mask();
 	}
