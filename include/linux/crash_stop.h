@@ -256,10 +256,9 @@ void crash_dump_end(int cpu);
 /* kernel/crash_stop.c */
 const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why);
 const struct crash_stop_result *crash_stop_result(void);
-bool crash_stop_begun(void);
-bool crash_stop_complete(void);
 
 /* kernel/crash_stop_cpu.c */
+bool crash_stop_begun(void);
 bool crash_stop_receive(struct pt_regs *regs, int rung);
 void crash_stop_poll(struct pt_regs *regs);
 void __noreturn crash_stop_self(struct pt_regs *regs);
@@ -274,6 +273,7 @@ bool crash_stop_cpu_stopped(unsigned int cpu);
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);
+bool crash_stop_complete(void);
 void crash_stop_leave_online_mask(void);
 void crash_stop_mask_backtrace(struct cpumask *mask);
 
