@@ -23,11 +23,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 KERNELS = ("6.1", "6.12", "7.3")
 STATE = ".crash-stop"
 
-# What the layer is: files copied as they are, and the rules. The test driver is
-# a layer of its own, which goes into stock kernels too.
-LAYER = ("include/linux/crash_stop.h", "kernel/*.c", "kernel/*.h", "kernel/Kconfig.*", "arch/*/kernel/*.[ch]")
+# What the layer is: files copied as they are, from below a folder, and the rules.
+# The test driver is a layer of its own, which goes into stock kernels too.
+Copied = tuple[tuple[pathlib.Path, str], ...]
+LAYER: Copied = tuple((ROOT, p) for p in ("include/linux/crash_stop.h", "kernel/*.c", "kernel/*.h", "kernel/Kconfig.*",
+                                          "arch/*/kernel/*.[ch]"))
 LAYER_RULES = ("kernel/*.cocci", "arch/*/*.cocci")
-DRIVER = ("drivers/misc/crash_test.c",)
+DRIVER: Copied = ((ROOT / "tests/boot/guest", "drivers/misc/crash_test.c"), (ROOT, "arch/*/include/asm/crash_test.h"))
 DRIVER_RULES = ("tests/boot/driver.cocci",)
 
 
@@ -50,17 +52,17 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _sources(patterns: tuple[str, ...], base: pathlib.Path) -> list[pathlib.Path]:
-    return sorted(p for pattern in patterns for p in base.glob(pattern))
+def _copies(copied: Copied) -> list[tuple[str, pathlib.Path]]:
+    return [(str(p.relative_to(base)), p) for base, pattern in copied for p in sorted(base.glob(pattern))]
 
 
-def _compute(tree: pathlib.Path, kernel: str, copied: tuple[str, ...], ruled: tuple[str, ...],
-             base: pathlib.Path, original: dict[str, bytes | None]) -> dict[str, bytes]:
+def _compute(tree: pathlib.Path, kernel: str, copied: Copied, ruled: tuple[str, ...],
+             original: dict[str, bytes | None]) -> dict[str, bytes]:
     """The new content of every file that the layer touches."""
     new: dict[str, bytes] = {}
-    for path in _sources(copied, base):
-        new[str(path.relative_to(base))] = path.read_bytes()
-    for path in _sources(ruled, ROOT):
+    for name, path in _copies(copied):
+        new[name] = path.read_bytes()
+    for path in sorted(p for pattern in ruled for p in ROOT.glob(pattern)):
         for rule in rules.load(path, str(path.relative_to(ROOT))):
             name = rule.file_in(kernel)
             if not name:
@@ -87,8 +89,7 @@ def _write(path: pathlib.Path, data: bytes) -> None:
     os.replace(tmp, path)
 
 
-def _apply(tree: pathlib.Path, layer: str, copied: tuple[str, ...], ruled: tuple[str, ...],
-           base: pathlib.Path) -> bool:
+def _apply(tree: pathlib.Path, layer: str, copied: Copied, ruled: tuple[str, ...]) -> bool:
     kernel = kernel_version(tree)
     state = tree / STATE / layer
     manifest = json.loads((state / "manifest.json").read_text()) if (state / "manifest.json").exists() else {}
@@ -98,7 +99,7 @@ def _apply(tree: pathlib.Path, layer: str, copied: tuple[str, ...], ruled: tuple
         if now is None or _digest(now) != digest:
             raise Unusable(f"{tree}/{name}: edited since the layer was applied; take the edit back or start from a fresh tree")
         original[name] = _read(state / "original" / name)
-    new = _compute(tree, kernel, copied, ruled, base, original)
+    new = _compute(tree, kernel, copied, ruled, original)
     if manifest == {name: _digest(data) for name, data in new.items()}:
         return False
     for name in new:
@@ -133,9 +134,9 @@ def _restore(path: pathlib.Path, data: bytes | None) -> None:
 
 def apply_layer(tree: pathlib.Path) -> bool:
     """Apply crash_stop to a tree. Returns whether anything changed."""
-    return _apply(tree, "layer", LAYER, LAYER_RULES, ROOT)
+    return _apply(tree, "layer", LAYER, LAYER_RULES)
 
 
 def apply_driver(tree: pathlib.Path) -> bool:
     """Put the test driver into a tree, stock or patched."""
-    return _apply(tree, "driver", DRIVER, DRIVER_RULES, ROOT / "tests/boot/guest")
+    return _apply(tree, "driver", DRIVER, DRIVER_RULES)

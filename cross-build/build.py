@@ -21,16 +21,14 @@ import sources
 from archs import ROOT, Arch
 from errors import BuildFailed, Unusable
 
-# Kernels that are built otherwise: lines added to the fragments.
+# Kernels that are built otherwise, on every architecture: lines added to the
+# fragments. An architecture may have more, as [variant NAME] of its crash_stop.conf.
+PLAIN, DEFCONFIG = "plain", "defconfig"
 VARIANTS = {
-    "plain": "",
+    PLAIN: "",
     "lockdep": "CONFIG_PROVE_LOCKING=y\nCONFIG_DEBUG_ATOMIC_SLEEP=y\n",
     "rt": "CONFIG_PREEMPT_RT=y\n",
-    "defconfig": "",
-    # compiled only: what wraps or replaces the stop on hypervisors
-    "hypervisors": "CONFIG_HYPERVISOR_GUEST=y\nCONFIG_PARAVIRT=y\nCONFIG_XEN=y\nCONFIG_XEN_PV=y\nCONFIG_XEN_PVHVM=y\n"
-                   "CONFIG_KVM_GUEST=y\nCONFIG_HYPERV=y\nCONFIG_VIRTUALIZATION=y\nCONFIG_KVM=y\nCONFIG_KVM_INTEL=y\n"
-                   "CONFIG_KVM_AMD=y\nCONFIG_CRYPTO_HW=y\nCONFIG_CRYPTO_DEV_CCP=y\nCONFIG_CRYPTO_DEV_CCP_DD=y\n",
+    DEFCONFIG: "",
 }
 
 
@@ -52,9 +50,14 @@ class Kernel:
         return self.out / self.arch.get("arch", "image")
 
     @property
+    def crash_image(self) -> pathlib.Path:
+        """What kexec_file_load() takes; the boot image on most architectures."""
+        return self.out / self.arch.get("arch", "crash_image", self.arch.get("arch", "image"))
+
+    @property
     def title(self) -> str:
         """For people: version, kind, variant."""
-        variant = "" if self.variant == "plain" else f" {self.variant}"
+        variant = "" if self.variant == PLAIN else f" {self.variant}"
         return f"{self.label} {'patched' if self.patched else 'stock'}{variant}"
 
 
@@ -69,7 +72,7 @@ def make_line(arch: Arch, out: pathlib.Path) -> list[str]:
     return line
 
 
-def _make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ...] = ()) -> None:
+def make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ...] = ()) -> None:
     command = make_line(kernel.arch, kernel.out) + list(extra) + list(targets)
     with log.open("a") as out:
         out.write(f"$ cd {kernel.tree} && {shlex.join(command)}\n")
@@ -83,6 +86,22 @@ def _make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ..
                           f"{(errors or ['make failed'])[0].strip()} (log: {log})")
 
 
+def fragment(arch: Arch, variant: str = PLAIN) -> str:
+    """The configuration that is asked for; of two lines for a symbol the later one counts."""
+    text = (ROOT / "cross-build/config/common.config").read_text() + arch.config
+    if variant in VARIANTS:
+        text += VARIANTS[variant]
+    else:
+        text += (arch.folder / arch.get(f"variant {variant}", "config")).read_text()
+    wanted: dict[str, str] = {}
+    for symbol, value in re.findall(r"^(CONFIG_\w+)=(.*)$", text, re.M):
+        wanted.pop(symbol, None)
+        wanted[symbol] = value
+    if variant == DEFCONFIG:  # which has tracers of its own
+        wanted.pop("CONFIG_ENABLE_DEFAULT_TRACERS", None)
+    return "".join(f"{symbol}={value}\n" for symbol, value in wanted.items())
+
+
 def _known(tree: pathlib.Path, symbol: str) -> bool:
     """Does any Kconfig of the tree define this symbol?"""
     name = symbol.removeprefix("CONFIG_")
@@ -90,23 +109,21 @@ def _known(tree: pathlib.Path, symbol: str) -> bool:
     return subprocess.run(grep).returncode == 0
 
 
-def _configure(kernel: Kernel, log: pathlib.Path) -> None:
-    common = (ROOT / "cross-build/config/common.config").read_text()
-    wanted = common + kernel.arch.config + VARIANTS[kernel.variant]
-    if kernel.variant == "defconfig":  # which has tracers of its own
-        wanted = wanted.replace("CONFIG_ENABLE_DEFAULT_TRACERS=y\n", "")
+def configure(kernel: Kernel, log: pathlib.Path) -> None:
+    """Make .config, unless it is there; what was asked for must be in it."""
+    wanted = fragment(kernel.arch, kernel.variant)
     stamp = kernel.out / "crash-stop.config"
     if stamp.exists() and stamp.read_text() == wanted and (kernel.out / ".config").exists():
         return
     stamp.write_text(wanted)
-    if kernel.variant == "defconfig":
-        _make(kernel, "defconfig", log=log)
+    if kernel.variant == DEFCONFIG:
+        make(kernel, kernel.arch.get("arch", "defconfig", "defconfig"), log=log)
         merge = [str(kernel.tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", str(kernel.out),
                  str(kernel.out / ".config"), str(stamp)]
         subprocess.run(merge, cwd=kernel.tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-        _make(kernel, "olddefconfig", log=log)
+        make(kernel, "olddefconfig", log=log)
     else:
-        _make(kernel, "allnoconfig", log=log, extra=(f"KCONFIG_ALLCONFIG={stamp}",))
+        make(kernel, "allnoconfig", log=log, extra=(f"KCONFIG_ALLCONFIG={stamp}",))
     got = (kernel.out / ".config").read_text()
     lost = [s for s in re.findall(r"^(CONFIG_\w+)=y", wanted, re.M)
             if f"\n{s}=y\n" not in got and _known(kernel.tree, s)]
@@ -116,12 +133,17 @@ def _configure(kernel: Kernel, log: pathlib.Path) -> None:
                        f"(see {kernel.out}/.config)")
 
 
-def build(label: str, arch: Arch, patched: bool, variant: str = "plain", target: str | None = None) -> Kernel:
+def need_compiler(arch: Arch) -> None:
+    """The cross compiler, where this machine is another one."""
+    if arch.name != os.uname().machine:
+        packages.need(*arch.get("arch", "cross_packages").split())
+
+
+def build(label: str, arch: Arch, patched: bool, variant: str = PLAIN, target: str | None = None) -> Kernel:
     """Build a kernel, or find it built. target None stands for the boot image."""
     version, tree = sources.tree(label, patched)
     packages.need(*packages.BUILD)
-    if arch.name != os.uname().machine:
-        packages.need(*arch.get("arch", "cross_packages").split())
+    need_compiler(arch)
     out = sources.CACHE / "build" / f"{tree.name}-{arch.name}-{variant}"
     kernel = Kernel(label, version, patched, variant, arch, tree, out)
     try:
@@ -129,8 +151,8 @@ def build(label: str, arch: Arch, patched: bool, variant: str = "plain", target:
         log = out / "crash-stop.log"
         log.write_text("")
         started = time.monotonic()
-        _configure(kernel, log)
-        _make(kernel, target or os.path.basename(arch.get("arch", "image")), log=log)
+        configure(kernel, log)
+        make(kernel, target or os.path.basename(arch.get("arch", "image")), log=log)
     except OSError as error:
         raise Unusable(f"{out}: {error.strerror}; free some space or set XDG_CACHE_HOME") from error
     print(f"built Linux {kernel.title} {arch.name} in {time.monotonic() - started:.0f} s", flush=True)

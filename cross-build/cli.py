@@ -35,7 +35,7 @@ def _write_results(args: argparse.Namespace, runs: list) -> None:
         raise Unusable(f"{error.filename}: {error.strerror}") from error
 
 
-def _cases(args: argparse.Namespace, kernel: str) -> list:
+def _cases(args: argparse.Namespace, arch: archs.Arch, kernel: str) -> list:
     import scenarios
 
     names = []
@@ -43,7 +43,7 @@ def _cases(args: argparse.Namespace, kernel: str) -> list:
         base = name.removesuffix("-kdump")
         archs.choose("scenario", base, list(scenarios.BY_NAME))
         names += [(base, True)] if name != base else [(base, False), (base, True)] if not args.scenario else [(base, False)]
-    return [scenarios.case(scenarios.BY_NAME[n], kernel=kernel, kdump="yes" if k else "no") for n, k in names]
+    return [scenarios.case(scenarios.BY_NAME[n], arch, kernel=kernel, kdump="yes" if k else "no") for n, k in names]
 
 
 def panic(args: argparse.Namespace) -> int:
@@ -59,7 +59,7 @@ def panic(args: argparse.Namespace) -> int:
     for arch in chosen:
         packages.need(*packages.BASE, *arch.get("arch", "packages").split())
         version = apply.kernel_version(pathlib.Path(args.kernel)) if args.kernel not in apply.KERNELS else args.kernel
-        cases = _cases(args, version)
+        cases = _cases(args, arch, version)
         kernels = [build.build(args.kernel, arch, patched) for patched in ([False, True] if args.stock else [True])]
         for number, case in enumerate(cases, 1):
             if case.impossible:
@@ -102,6 +102,11 @@ def show_list(args: argparse.Namespace) -> int:
     import shutil
 
     import scenarios
+    import support
+
+    if args.support:
+        print(support.table(), end="")
+        return EXIT_HELD
 
     print("architectures")
     for arch in archs.load().values():
@@ -109,6 +114,8 @@ def show_list(args: argparse.Namespace) -> int:
         there = shutil.which(binary)
         version = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout.splitlines()[0] if there else ""
         print(f"  {arch.name:12} rungs: {arch.get('arch', 'rungs'):16} {version or binary + ' is not installed'}")
+        for what, why in arch.conf["impossible"].items() if "impossible" in arch.conf else ():
+            print(f"  {'':12}   not {what}: {why}")
     print("kernels")
     for kernel in apply.KERNELS:
         cached = (sources.CACHE / "sources" / f"linux-{kernel}").exists()
@@ -134,13 +141,15 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--quick", action="store_true", help="those that take a minute")
     two.add_argument("--all", action="store_true", help="more kernels and every scenario, takes hours")
     two.add_argument("--only", nargs="+", metavar="PART", help="some parts, by name")
-    two.add_argument("--times", type=int, default=20, metavar="N", help="how often the part \"repeat\" runs each scenario")
-    two.add_argument("--jobs", type=int, default=1, metavar="N", help="guests at a time in that part")
+    two.add_argument("--arch", nargs="+", metavar="ARCH", help="only these architectures")
+    two.add_argument("--times", type=int, default=20, metavar="N", help="how often the part \"repeat\" runs each scenario (more)")
+    two.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at a time (default 2); those that fail are run again alone")
     two.set_defaults(run=test)
     three = verbs.add_parser("apply", help="patch a kernel tree in place")
     three.add_argument("dir", metavar="DIR")
     three.set_defaults(run=apply_to)
     four = verbs.add_parser("list", help="architectures, kernels, scenarios, rungs")
+    four.add_argument("--support", action="store_true", help="a table: what each architecture can do on each kernel")
     four.set_defaults(run=show_list)
     for verb in (one, two):
         verb.add_argument("--json", metavar="FILE")

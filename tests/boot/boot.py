@@ -38,15 +38,15 @@ class Run:
 def command(kernel: Kernel, case: scenarios.Case, store: pathlib.Path) -> list[str]:
     """The QEMU command line of a case."""
     arch, s = kernel.arch, case.scenario
-    kept = f"store {case.get('store')}"
+    kept, booted = f"store {case.get('store')}", f"option {case.get('boot')}"
     old = kernel.version != "7.3" and s.append_old
     append = [arch.get("qemu", "append"), arch.get(kept, "append"), old or s.append,
-              arch.get(f"option {case.get('boot')}", "append"),
+              arch.get(booted, "append"), case.data("gentle_append") if s.gentle else "",
               "panic=0" if case.get("end") == "hang" else "panic=-1",
               "crash_kexec_post_notifiers" if case.get("post") == "yes" else "",
               "" if "oops=" in s.append or case.get("poo") == "0" else "oops=panic"]
     args = shlex.split(arch.get(kept, "args").replace("@store@", str(store)))
-    return [arch.get("qemu", "binary"), *shlex.split(arch.get("qemu", "args")), *args,
+    return [arch.get("qemu", "binary"), *shlex.split(case.data("args")), *args,
             "-kernel", str(kernel.image), "-initrd", str(guest.initrd(kernel)),
             "-append", " ".join(filter(None, append))]
 
@@ -54,9 +54,11 @@ def command(kernel: Kernel, case: scenarios.Case, store: pathlib.Path) -> list[s
 def commands(kernel: Kernel, case: scenarios.Case) -> list[str]:
     """What the guest's init is told."""
     s = case.scenario
-    load = [f"kexec {kernel.arch.get('qemu', 'crash_append')}"] if case.get("kdump") == "yes" else []
+    crash_append = case.data("crash_append")
+    load = [f"kexec {crash_append}"] if case.get("kdump") == "yes" else []
+    before = [f"{c} {crash_append}" if c == "loop-kexec" else c for c in s.before]
     act = f"write {scenarios.PROC} {s.act or 'none=1'}"
-    return load + list(s.before) + [act] + list(s.after)
+    return load + before + [act] + list(s.after)
 
 
 def run(kernel: Kernel, case: scenarios.Case, mark: str = "") -> Run:

@@ -73,7 +73,7 @@ class Evidence:
     store: list[str] = dataclasses.field(default_factory=list)  # lines of the Panic record
     store_name: str = ""
     decoded: str = ""  # a raw address of the stored log, decoded with what that log says
-    pcs: list[list[tuple[str, bool]]] = dataclasses.field(default_factory=list)  # per reading, per CPU: function, halted
+    pcs: list[list[str]] = dataclasses.field(default_factory=list)  # per reading, per CPU: the function
 
 
 def _cpus(text: str) -> set[int]:
@@ -185,6 +185,6 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
     e.notes = [_note(h, arch, symbols, int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset) for h in hexes]
     e.decoded = _decode(e.store, symbols)
     for reading in transcript.registers:
-        pcs = re.findall(arch.get("registers", "monitor_pc") + r".*?HLT=(\d)", reading)
-        e.pcs.append([(symbols.name(int(pc, 16) - offset), halted == "1") for pc, halted in pcs])
+        pcs = re.findall(arch.get("registers", "monitor_pc"), reading)
+        e.pcs.append([symbols.name(int(pc, 16) - offset) for pc in pcs])
     return e

@@ -40,7 +40,7 @@ def initrd(kernel: Kernel) -> pathlib.Path:
         if gcc.returncode:
             raise BuildFailed(f"{INIT.name} does not build: {gcc.stderr.strip().splitlines()[0]}")
         shutil.copy(small / "init", full / "init")
-        shutil.copy(kernel.image, full / "crash/kernel")
+        shutil.copy(kernel.crash_image, full / "crash/kernel")
         _cpio(small, full / "crash/initrd")
         _cpio(full, pathlib.Path(tmp, "cpio"))
         shutil.move(pathlib.Path(tmp, "cpio"), out)

@@ -188,6 +188,9 @@ def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
             line = guest.next_line(BOOT_SILENCE_S if booting else SILENCE_S)
             if line is None:
                 if guest.transcript.end != "silent" or not booting or helped == BOOT_TRIES:
+                    if guest.transcript.end == "silent":
+                        # Where it hangs, for whoever reads the log.
+                        guest.transcript.registers.append(guest.monitor.registers())
                     break
                 helped += 1
                 guest.transcript.end = "crashed"

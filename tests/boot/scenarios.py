@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
+from archs import Arch
+
 LKDTM = "/sys/kernel/debug/provoke-crash/DIRECT"
 PROC = "/proc/crash_test"
 SYSCTL = "/proc/sys/kernel/"
@@ -25,22 +27,24 @@ class Scenario:
     owners: tuple[int, ...] = (1,)  # CPUs that may own the crash
     losers: tuple[int, ...] = ()
     wedged: tuple[int, ...] = ()
-    unstopped: tuple[int, ...] = ()  # CPUs that the report line has to name
-    late: tuple[int, ...] = ()  # those of them that stop afterwards
+    late: tuple[int, ...] = ()  # these answer when the ladder has ended
+    gentle: bool = False  # no rung is to reach masked CPUs
     before: tuple[str, ...] = ()  # commands for init before the act
     after: tuple[str, ...] = ()  # the command that crashes, when the driver does not
     append: str = ""
     append_old: str = ""  # instead of append before 7.3
     kernels: tuple[str, ...] = ()  # empty: all
     why_not: str = ""  # for the other kernels
-    nested: bool = False
+    nested: str = ""  # the callback that faults: dumper or notifier
     redirected: int | None = None  # CPU whose panic another one runs
     image_may_change: bool = False  # the crash kernel may be missing for a reason that is printed
     all_wedged: bool = False
+    hotplug: bool = False  # one CPU may be offline
     reboot: int | None = None
     in_store: str = ""  # what the saved log has, unless a crash kernel will have it
     warns: bool = False  # a splat belongs to it
     panics: bool = True  # False: an ordinary reboot
+    loser_in_nmi: bool = False  # its registers are those that the NMI interrupted
     mute: bool = False  # a legacy console cannot print there: before a crash kernel only the store shows anything
 
 
@@ -48,7 +52,7 @@ def _callbacks() -> list[Scenario]:
     found = []
     for where, how in itertools.product(("dumper", "notifier"), ("fault", "bug", "panic")):
         found.append(Scenario(f"{where}-{how}", f"a {where} that is called first meets a {how}",
-                              f"panic=1 {where}={how}", nested=True, warns=how != "panic"))
+                              f"panic=1 {where}={how}", nested=where, warns=how != "panic"))
     return found
 
 
@@ -60,14 +64,12 @@ SCENARIOS = [
     Scenario("three", "three CPUs panic at the same time", "panic=1 also=2,3", owners=(1, 2, 3), losers=(1, 2, 3)),
     Scenario("wedged", "one CPU spins with interrupts off", "panic=1 wedged=2", wedged=(2,)),
     Scenario("all-wedged", "all other CPUs do", "panic=1 wedged=0,2,3", wedged=(0, 2, 3)),
-    Scenario("unreachable", "one CPU is wedged and there is no NMI rung", "panic=1 wedged=2", wedged=(2,),
-             unstopped=(2,), append="nonmi_ipi"),
-    Scenario("late", "one CPU answers when the ladder has ended", "panic=1 late=2 slow=1", unstopped=(2,), late=(2,),
-             append="nonmi_ipi"),
+    Scenario("unreachable", "one CPU is wedged and no rung reaches it", "panic=1 wedged=2", wedged=(2,), gentle=True),
+    Scenario("late", "one CPU answers when the ladder has ended", "panic=1 late=2 slow=1", late=(2,), gentle=True),
     Scenario("lkdtm-irqoff", "LKDTM's PANIC_STOP_IRQOFF", "", owners=(0, 1, 2, 3), all_wedged=True,
              after=(f"write {LKDTM} PANIC_STOP_IRQOFF",), kernels=("6.12", "7.3"),
              why_not="LKDTM has no PANIC_STOP_IRQOFF before 6.12"),
-    Scenario("loser-nmi", "a second CPU loses in NMI context", "panic=1 alsonmi=2", losers=(2,)),
+    Scenario("loser-nmi", "a second CPU loses in NMI context", "panic=1 alsonmi=2", losers=(2,), loser_in_nmi=True),
     Scenario("panic-nmi", "the panic is in NMI context", "nmi=1 wedged=2", wedged=(2,), mute=True),
     Scenario("hardirq", "the panic is in hard interrupt context", "hardirq=1"),
     Scenario("in-reboot", "another CPU is inside reboot, and one is wedged", "panic=1 reboot=3 wedged=2",
@@ -80,8 +82,8 @@ SCENARIOS = [
     Scenario("sysrq", "sysrq-c", "", owners=(0, 1, 2, 3), after=("write /proc/sysrq-trigger c",)),
     Scenario("oops", "an oops with panic_on_oops", "oops=1", append="oops=panic", warns=True),
     Scenario("kexec-load", "a crash kernel is being loaded meanwhile", "panic=1", image_may_change=True,
-             before=("loop-kexec console=ttyS0",)),
-    Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True,
+             before=("loop-kexec",)),
+    Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True, hotplug=True,
              before=("loop-hotplug 3",)),
     Scenario("reboot-force", "reboot=force, which once switched the stop off", "panic=1 wedged=2", wedged=(2,),
              append="reboot=force"),
@@ -97,37 +99,63 @@ SCENARIOS = [
 
 BY_NAME = {s.name: s for s in SCENARIOS}
 
-# Every option and its values; the first is the default.
-OPTIONS: dict[str, tuple[str, ...]] = {
+# Options that every architecture has; the first value is the default. Its stores
+# and its ways to boot come from its crash_stop.conf.
+COMMON: dict[str, tuple[str, ...]] = {
     "kdump": ("no", "yes"),
     "kernel": ("7.3", "6.12"),
     "post": ("no", "yes"),  # crash_kexec_post_notifiers
     "poo": ("0", "1"),  # panic_on_oops
-    "store": ("ramoops", "erst"),
     "end": ("hang", "restart"),
-    "boot": ("nokaslr", "kaslr", "tsc-unstable"),
 }
+DEFAULT_BOOT = "plain"
+
+
+def options_of(arch: Arch) -> dict[str, tuple[str, ...]]:
+    """Every option of an architecture and its values, the default first."""
+    kernels = tuple(arch.get("tests", "kernels").split()) or COMMON["kernel"]
+    return COMMON | {"kernel": kernels, "store": tuple(arch.names("store")), "boot": (DEFAULT_BOOT, *arch.names("option"))}
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A scenario with a value for each option, and the variant of the kernel."""
+    """A scenario on an architecture, with a value for each option, and the variant of the kernel."""
 
     scenario: Scenario
+    arch: Arch
     options: tuple[tuple[str, str], ...] = ()
     variant: str = "plain"
 
     def get(self, option: str) -> str:
         """The value of an option."""
-        return dict(self.options).get(option, OPTIONS[option][0])
+        return dict(self.options).get(option, options_of(self.arch)[option][0])
+
+    def data(self, key: str) -> str:
+        """What the architecture says of the way that the case boots, or of booting at all."""
+        return self.arch.get(f"option {self.get('boot')}", key, self.arch.get("qemu", key))
 
     @property
     def name(self) -> str:
         """wedged-kdump and whatever else is not the default."""
         words = [self.scenario.name] + (["kdump"] if self.get("kdump") == "yes" else [])
         words += [v if k != "post" and k != "poo" else k for k, v in self.options
-                  if k not in ("kdump", "kernel") and v != OPTIONS[k][0]]
+                  if k not in ("kdump", "kernel") and v != options_of(self.arch)[k][0]]
         return "-".join(words + ([self.variant] if self.variant != "plain" else []))
+
+    @property
+    def unstopped(self) -> set[int]:
+        """The CPUs that the report line has to name: masked ones, when no rung reaches them."""
+        s = self.scenario
+        if self.data("reaches_masked") == "yes" and not s.gentle:
+            return set()
+        everyone = set(range(self.arch.cpus)) if s.all_wedged else set()
+        return set(s.wedged) | set(s.late) | everyone
+
+    @property
+    def stored(self) -> bool:
+        """Is there a store that shows the log afterwards?"""
+        needs = self.arch.get(f"store {self.get('store')}", "needs")
+        return not needs or self.get(needs) == "yes"
 
     @property
     def impossible(self) -> str:
@@ -136,39 +164,55 @@ class Case:
             return self.scenario.why_not
         if not self.scenario.panics and self.get("kdump") == "yes":
             return "a reboot boots no crash kernel"
+        if why := self.arch.get("impossible", self.scenario.name):
+            return why
+        if self.get("kdump") == "yes" and (why := self.arch.get("impossible", "kdump")):
+            return why
+        if self.data(f"not_on_{self.get('kernel')}"):
+            return self.data(f"not_on_{self.get('kernel')}")
         return ""
 
 
-def case(scenario: Scenario, variant: str = "plain", **options: str) -> Case:
+def case(scenario: Scenario, arch: Arch, variant: str = "plain", **options: str) -> Case:
     """A case with these options."""
-    return Case(scenario, tuple(sorted(options.items())), variant)
+    return Case(scenario, arch, tuple(sorted(options.items())), variant)
 
 
-def full(kernel: str) -> list[Case]:
+def full(arch: Arch, kernel: str) -> list[Case]:
     """Each scenario with and without a crash kernel."""
-    cases = [case(s, kernel=kernel, kdump=k) for s in SCENARIOS for k in OPTIONS["kdump"]]
+    cases = [case(s, arch, kernel=kernel, kdump=k) for s in SCENARIOS for k in COMMON["kdump"]]
     return [c for c in cases if not c.impossible]
 
 
-def pairwise() -> list[Case]:
-    """Each scenario with and without a crash kernel, options spread so that every pair of values occurs.
+def in_slice(arch: Arch) -> list[Scenario]:
+    """The scenarios that the slice runs on this architecture."""
+    named = arch.get("tests", "slice").split()
+    return [s for s in SCENARIOS if not named or s.name in named]
 
-    Greedy: of the rows that a scenario and its kdump value allow, take the one
-    whose pairs have occurred least so far.
+
+def pairwise(arches: list[Arch]) -> list[Case]:
+    """Each scenario on each architecture, options spread so that every pair of values occurs.
+
+    Greedy: of the rows that a scenario and an architecture allow, take the one
+    whose pairs have occurred least so far. Scenario and crash kernel are a pair
+    too; the other options are paired within each architecture.
     """
-    names = list(OPTIONS)
-    seen = {((a, x), (b, y)): 0 for a, b in itertools.combinations(names, 2) for x in OPTIONS[a] for y in OPTIONS[b]}
-    rows = [dict(zip(names, values)) for values in itertools.product(*OPTIONS.values())]
-    slice_ = []
-    for scenario, kdump in itertools.product(SCENARIOS, OPTIONS["kdump"]):
-        usable = [r for r in rows if r["kdump"] == kdump and not case(scenario, **r).impossible]
-        if not usable:
-            continue
-        best = max(usable, key=lambda r: sum(1 / (1 + 9 * seen[p]) for p in itertools.combinations(r.items(), 2)))
-        for pair in itertools.combinations(best.items(), 2):
-            seen[pair] += 1
-        slice_.append(case(scenario, **best))
-    missing = sorted(pair for pair, times in seen.items() if not times)
-    if missing:
-        raise AssertionError(f"pairs of options that no case of the slice has: {missing[:3]}")
+    slice_: list[Case] = []
+    with_kdump = {(s.name, k): 0 for s in SCENARIOS for k in COMMON["kdump"]}
+    for arch in arches:
+        options = options_of(arch)
+        rows = [dict(zip(options, values)) for values in itertools.product(*options.values())]
+        usable = {s: [r for r in rows if not case(s, arch, **r).impossible] for s in in_slice(arch)}
+        seen = {p: 0 for rs in usable.values() for r in rs for p in itertools.combinations(r.items(), 2)}
+        for scenario, allowed in usable.items():
+            if not allowed:
+                continue
+            best = max(allowed, key=lambda r: sum(1 / (1 + 9 * seen[p]) for p in itertools.combinations(r.items(), 2))
+                       + 3 / (1 + with_kdump[scenario.name, r["kdump"]]))
+            for pair in itertools.combinations(best.items(), 2):
+                seen[pair] += 1
+            with_kdump[scenario.name, best["kdump"]] += 1
+            slice_.append(case(scenario, arch, **best))
+        if not arch.get("tests", "slice") and (missing := sorted(p for p, times in seen.items() if not times)):
+            raise AssertionError(f"{arch.name}: pairs of options that no case of the slice has: {missing[:3]}")
     return slice_

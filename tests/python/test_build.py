@@ -30,18 +30,18 @@ class Build(unittest.TestCase):
     def test_a_kernel_that_does_not_build(self) -> None:
         (self.tree / "Makefile").write_text("bzImage:\n\t@echo \"panic.c:7: error: boom\"; false\n")
         with self.assertRaisesRegex(BuildFailed, r"7\.3 patched x86_64 does not build: panic.c:7: error: boom \(log: "):
-            build._make(self.kernel, "bzImage", log=self.log)
+            build.make(self.kernel, "bzImage", log=self.log)
 
     def test_the_log_begins_with_the_line_to_paste(self) -> None:
         (self.tree / "Makefile").write_text("bzImage:\n\t@true\n")
-        build._make(self.kernel, "bzImage", log=self.log)
+        build.make(self.kernel, "bzImage", log=self.log)
         self.assertTrue(self.log.read_text().startswith(f"$ cd {self.tree} && make O={self.kernel.out} "))
 
     def test_a_symbol_that_does_not_survive(self) -> None:
         (self.tree / "Makefile").write_text("allnoconfig:\n\t@echo \"# nothing\" > $(O)/.config\n")
         (self.tree / "Kconfig").write_text("config SMP\n\tbool\n")
         with self.assertRaisesRegex(Unusable, "CONFIG_SMP was asked for and did not survive"):
-            build._configure(self.kernel, self.log)
+            build.configure(self.kernel, self.log)
 
 
 class Qemu(unittest.TestCase):

@@ -19,7 +19,7 @@ ARCH = archs.load()["x86_64"]
 def judge(name: str, text: str, **options: str) -> verdict.Verdict:
     """The verdict on a log, with the symbols of a recorded one."""
     scenario, _, kdump = name.partition("-kdump")
-    case = scenarios.case(scenarios.BY_NAME[scenario], kernel="7.3", kdump="yes" if "-kdump" in name else "no", **options)
+    case = scenarios.case(scenarios.BY_NAME[scenario], ARCH, kernel="7.3", kdump="yes" if "-kdump" in name else "no", **options)
     facts = evidence.gather(Transcript.parse(text), ARCH, evidence.Symbols(RECORDED / "kernel.map"))
     return verdict.judge(case, facts, ARCH)
 

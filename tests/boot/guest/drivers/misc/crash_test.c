@@ -9,14 +9,14 @@
  *	also=LIST	these CPUs panic at the same time
  *	alsonmi=LIST	as also=, but in NMI context
  *	wedged=LIST	these spin with interrupts off
- *	late=LIST	so do these, but not for ever
+ *	late=LIST	so do these, until the log is being saved
  *	lock=N		CPU N holds the kexec lock
  *	hold=1		so does the CPU that crashes
  *	reboot=N	CPU N is inside machine_restart()
  *	dumping=N	CPU N runs kmsg_dump(OOPS) over and over
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
  *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn
- *	slow=1		that dumper takes longer than the late CPUs
+ *	slow=1		that dumper takes its time, which late CPUs use to stop
  *
  * All other CPUs run crash_test_busy(). Each CPU counts while it runs, so that
  * the first dumper can tell which ones still do. Times are get_cycles().
@@ -47,17 +47,12 @@
 #ifdef CONFIG_CRASH_STOP
 #include <linux/crash_stop.h>
 #endif
-#ifdef CONFIG_X86
-#include <asm/apic.h>
-#include <asm/nmi.h>
-#endif
 
 #define STILL_US	2000	/* how long the dumper watches the others */
 #define START_MS	100	/* what the threads need to get to their places */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 #define MAX_OOPS_DUMPS	8
-#define LATE_MS		400	/* after the panic: longer than the ladder's last rung */
-#define SLOW_MS		600	/* longer than a late CPU */
+#define SLOW_MS		300	/* what a late CPU gets */
 
 enum role { BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LATE, LOCK, REBOOT, DUMPING };
 
@@ -71,6 +66,7 @@ static bool reboot_first, dump_first, inside_dump;
 static unsigned long cycles_per_ms;
 static struct cpumask crashed;	/* CPUs that got as far as to call panic() */
 static cycles_t panic_at;
+static int dumps;
 
 #ifdef CONFIG_KEXEC_CORE
 extern atomic_t __kexec_lock;
@@ -142,8 +138,6 @@ static void show_result(void)
 static void show_result(void) { }
 #endif
 
-static int dumps;
-
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define DUMP_ARGS	struct kmsg_dumper *dumper, struct kmsg_dump_detail *detail
 #define DUMP_REASON	(detail->reason)
@@ -204,13 +198,13 @@ static void crash_test_irq_work(struct irq_work *work)
 
 static struct irq_work irq_work = IRQ_WORK_INIT_HARD(crash_test_irq_work);
 
-#ifdef CONFIG_X86
-static int crash_test_nmi(unsigned int type, struct pt_regs *regs)
+/* Called in NMI context on each CPU that sent itself an NMI, and for any other NMI. */
+static bool crash_test_nmi(struct pt_regs *regs)
 {
 	enum role role = roles[raw_smp_processor_id()];
 
 	if (role != NMI && role != ALSO_NMI)
-		return NMI_DONE;
+		return false;
 	if (role == NMI)
 		panic_at = get_cycles();
 	/* The second CPU is to lose while it is in NMI context. */
@@ -218,18 +212,18 @@ static int crash_test_nmi(unsigned int type, struct pt_regs *regs)
 		cpu_relax();
 	cpumask_set_cpu(raw_smp_processor_id(), &crashed);
 	nmi_panic(regs, "crash_test: in NMI");
-	return NMI_HANDLED;
+	return true;
 }
 
-static void nmi_self(void)
-{
-	apic->send_IPI_mask(cpumask_of(raw_smp_processor_id()), NMI_VECTOR);
-	mdelay(1000);
-}
+/* crash_test_nmi_init() and crash_test_nmi_self(), where the architecture has an NMI. */
+#if __has_include(<asm/crash_test.h>)
+#include <asm/crash_test.h>
 #else
-static void nmi_self(void)
+static void crash_test_nmi_init(void) { }
+
+static void crash_test_nmi_self(void)
 {
-	pr_emerg("no NMI that this driver can send to itself\n");
+	pr_emerg("this architecture has no NMI that a CPU can send to itself\n");
 }
 #endif
 
@@ -242,15 +236,14 @@ static noinline void crash_test_wedged(void)
 	}
 }
 
-/* Until some time after the panic; a stop signal that came meanwhile is taken then. */
+/* Until the ladder has ended and the log is saved; the stop signal is taken then. */
 static noinline void crash_test_late(void)
 {
 	local_irq_disable();
-	while (atomic_read(&panic_cpu) == PANIC_CPU_INVALID) {
+	while (!READ_ONCE(dumps)) {
 		beat();
 		cpu_relax();
 	}
-	wait_ms(LATE_MS);
 	local_irq_enable();
 }
 
@@ -334,7 +327,8 @@ static int thread(void *unused)
 		break;
 	case NMI:
 	case ALSO_NMI:
-		nmi_self();
+		crash_test_nmi_self();
+		mdelay(1000);
 		break;
 	case REBOOT:
 		machine_restart(NULL);
@@ -460,9 +454,7 @@ core_initcall(crash_test_first);
 
 static int __init crash_test_init(void)
 {
-#ifdef CONFIG_X86
-	register_nmi_handler(NMI_LOCAL, crash_test_nmi, 0, "crash_test");
-#endif
+	crash_test_nmi_init();
 	atomic_notifier_chain_register(&panic_notifier_list, &notifier);
 	proc_create("crash_test", 0200, NULL, &crash_test_ops);
 	return kmsg_dump_register(&last_dumper);

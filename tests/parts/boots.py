@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The parts that boot kernels and make them panic."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import statistics
+import threading
+import time
+
+import boot
+import build
+import guest
+import packages
+import report
+import scenarios
+import sources
+from archs import Arch
+from parts.common import Results, chosen, native
+from scenarios import Case
+
+# What the stock kernel and ours do in turn, for the comparison; medians of so many.
+COMPARE_RUNS = 5
+COMPARED = ("plain", "wedged", "three")
+# How often a case that failed is run again; it fails if any of these fails too.
+RETRIES = 2
+# Kernels that are built otherwise, and what they run.
+VARIANT_CASES = {
+    "lockdep": ("plain", "wedged", "three", "dumper-fault", "oops"),
+    "rt": ("plain", "wedged", "three", "dumper-fault", "in-oops-dump"),
+}
+
+_kernels: dict[tuple[str, str, str], build.Kernel] = {}
+_printing = threading.Lock()
+
+
+def _kernel(case: Case) -> build.Kernel:
+    """The kernel of a case, patched; built when it is asked for the first time."""
+    key = case.arch.name, case.get("kernel"), case.variant
+    if key not in _kernels:
+        packages.need(*case.arch.get("arch", "packages").split())
+        _kernels[key] = build.build(case.get("kernel"), case.arch, True, case.variant)
+        guest.initrd(_kernels[key])
+    return _kernels[key]
+
+
+def _title(case: Case) -> str:
+    return f"{case.arch.name} {case.get('kernel')} {case.name}"
+
+
+def _again(case: Case) -> tuple[list[boot.Run], str]:
+    """A case that failed: an emulated machine on a busy host is not always itself. Once is said, again is a failure."""
+    again = [boot.run(_kernel(case), case, f"-again{n}") for n in range(1, RETRIES + 1)]
+    bad = [r for r in again if not r.verdict.passed]
+    print(f"          UNSTABLE {_title(case)}: {1 + len(bad)} of {1 + RETRIES} runs failed", flush=True)
+    return again, "" if not bad else "; ".join(bad[0].verdict.reasons)
+
+
+def _boot_cases(cases: list[Case], jobs: int) -> Results:
+    """Run and judge; those that fail are run again one at a time."""
+    for case in cases:
+        if case.impossible:
+            print(f"          skipped {_title(case)}: {case.impossible}", flush=True)
+    todo = [c for c in cases if not c.impossible]
+    for case in todo:
+        _kernel(case)
+    started = time.monotonic()
+    done = 0
+
+    def one(case: Case) -> boot.Run:
+        nonlocal done
+        run = boot.run(_kernel(case), case)
+        with _printing:
+            done += 1
+            minutes, seconds = divmod(int(time.monotonic() - started), 60)
+            e = run.evidence
+            print(f"[{done:3}/{len(todo)}] {'ok' if run.verdict.passed else 'FAILED':6} {_title(case):55} "
+                  f"{e.stopped}/{e.others} in {e.stop_us} us {minutes:02}:{seconds:02}", flush=True)
+            for reason in run.verdict.reasons:
+                print(f"          {reason}   log: {run.log}", flush=True)
+        return run
+
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        runs = list(pool.map(one, todo))
+    results = []
+    for case, run in zip(todo, list(runs)):
+        why = "; ".join(run.verdict.reasons)
+        if why:
+            again, why = _again(case)
+            runs += again
+        results.append((f"boot {_title(case)}", why))
+    report.write_json(sources.CACHE / "boot.json", runs)
+    return results
+
+
+def boots(args: argparse.Namespace) -> Results:
+    """Real panics: each scenario on each architecture, options pairwise; --all: every one on every kernel."""
+    arches = chosen(args)
+    cases = scenarios.pairwise(arches)
+    if args.all:
+        cases += [c for arch in arches for kernel in scenarios.options_of(arch)["kernel"] for c in scenarios.full(arch, kernel)]
+        cases += [scenarios.case(s, arch, kernel="7.3", kdump=k, post=p, poo=o) for arch in arches
+                  for s in scenarios.SCENARIOS if s.nested for k in ("no", "yes") for p in ("no", "yes") for o in ("0", "1")]
+    return _boot_cases(cases, args.jobs)
+
+
+def variants(args: argparse.Namespace) -> Results:
+    """Kernels that are built otherwise: PROVE_LOCKING, PREEMPT_RT; --all: the defconfig."""
+    wanted = dict(VARIANT_CASES)
+    if args.all:
+        wanted[build.DEFCONFIG] = VARIANT_CASES["rt"]
+    cases = [scenarios.case(scenarios.BY_NAME[s], arch, variant, kernel="7.3", kdump=k) for arch in native(args)
+             for variant, names in wanted.items() for s in names for k in ("no", "yes")]
+    return _boot_cases(cases, args.jobs)
+
+
+def compare(args: argparse.Namespace) -> Results:
+    """Stock beside patched, in turn: panic() to kmsg_dump in guest time. Times are shown, not judged."""
+    results = []
+    for arch in native(args):
+        packages.need(*arch.get("arch", "packages").split())
+        kernels = {patched: build.build("7.3", arch, patched) for patched in (False, True)}
+        print(f"{arch.name + ', panic() to kmsg_dump':34}{'stock':>12}{'here':>12}{'ratio':>8}   "
+              f"ms of guest time, medians of {COMPARE_RUNS} runs each in turn")
+        for name in COMPARED:
+            results.append((f"compare {arch.name} {name}", _compare_one(arch, kernels, name)))
+    return results
+
+
+def _compare_one(arch: Arch, kernels: dict[bool, build.Kernel], name: str) -> str:
+    case = scenarios.case(scenarios.BY_NAME[name], arch, kernel="7.3")
+    us: dict[bool, list[int]] = {False: [], True: []}
+    for _ in range(COMPARE_RUNS):
+        for patched in (False, True):
+            dumps = boot.run(kernels[patched], case).evidence.dumps
+            us[patched] += [dumps[0][1]] if dumps else []
+    cells = {p: f"{statistics.median(v) / 1000:.1f}" if v else "never" for p, v in us.items()}
+    ratio = f"{statistics.median(us[True]) / statistics.median(us[False]):.2f}" if us[True] and us[False] else ""
+    spread = "  ".join(f"[{min(v) / 1000:.1f} .. {max(v) / 1000:.1f}]" for v in us.values() if v)
+    print(f"{name:34}{cells[False]:>12}{cells[True]:>12}{ratio:>8}   {spread}", flush=True)
+    return "" if us[True] else "kmsg_dump was not reached"
+
+
+def repeat(args: argparse.Namespace) -> Results:
+    """Every scenario on 7.3, with and without kdump, --times N more; the record adds up while the kernel is the same."""
+    results: Results = []
+    for arch in chosen(args):
+        cases = scenarios.full(arch, "7.3")
+        kernel = _kernel(cases[0])
+        record = sources.CACHE / f"repeat-{arch.name}.jsonl"
+        digest = hashlib.sha256((kernel.out / "vmlinux").read_bytes()).hexdigest()[:16]
+        todo = [case for _ in range(args.times) for case in cases]
+
+        def one(case: Case) -> None:
+            run = boot.run(kernel, case, f"-{time.monotonic_ns()}")
+            e = run.evidence
+            with _printing, record.open("a") as out:
+                out.write(json.dumps({"kernel": digest, "case": case.name, "passed": run.verdict.passed, "stop_us": e.stop_us,
+                                      "dump_us": e.dumps[0][1] if e.dumps else None}) + "\n")
+            if run.verdict.passed:
+                run.log.unlink()
+            else:
+                print(f"FAILED {_title(case)}: {'; '.join(run.verdict.reasons)}   log: {run.log}", flush=True)
+
+        started = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+            for done, _ in enumerate(pool.map(one, todo), 1):
+                if done % len(cases) == 0:
+                    print(f"[{done:4}/{len(todo)}] {time.monotonic() - started:.0f} s", flush=True)
+        found = [r for r in map(json.loads, record.read_text().splitlines()) if r["kernel"] == digest]
+        table = record.with_suffix(".txt")
+        table.write_text(_table(arch, cases, found))
+        print(f"{table.read_text()}written to {table}", flush=True)
+        results += [(f"{arch.name} {case.name}, every time",
+                     "" if all(r["passed"] for r in found if r["case"] == case.name) else "not every time") for case in cases]
+    return results
+
+
+def _table(arch: Arch, cases: list[Case], found: list[dict]) -> str:
+    """What came of each case so far."""
+    lines = [f"{arch.name + ', Linux 7.3':28} {'passed':>9} {'stopped in, median us':>22} {'slowest':>9} "
+             f"{'panic() to kmsg_dump, median us':>33}"]
+    for name in (case.name for case in cases):
+        runs = [r for r in found if r["case"] == name]
+        stop = [r["stop_us"] for r in runs if r["stop_us"] is not None]
+        dump = [r["dump_us"] for r in runs if r["dump_us"] is not None]
+        median, slowest = (f"{statistics.median(stop):.0f}", f"{max(stop)}") if stop else ("-", "-")
+        dumped = f"{statistics.median(dump):.0f}" if dump else "-"
+        lines.append(f"{name:28} {sum(r['passed'] for r in runs):4} of {len(runs):2} {median:>22} {slowest:>9} {dumped:>33}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The parts that need no kernel: unit tests, mutants, Python modules, style."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+
+import packages
+import sources
+import support
+from archs import ROOT
+from parts.common import Results, call
+
+# Lines of one file; a core file is near 250, a backend near 120.
+CORE_LINES, ARCH_LINES = 280, 220
+
+
+def unit(args: argparse.Namespace) -> Results:
+    """The core's own files against a fake machine that misbehaves."""
+    out = sources.CACHE / "unit"
+    run = subprocess.run(["make", "-s", "-C", "tests/unit", f"O={out}", "check"], cwd=ROOT, capture_output=True, text=True)
+    results = [(m[2], "" if m[1] == "ok" else "failed")
+               for m in re.finditer(r"^(ok|not ok) \d+ - (\S+)", run.stdout, re.M)]
+    if run.returncode or not results:
+        sys.stdout.write(run.stdout[-4000:] + run.stderr[-2000:])
+        results.append(("the unit tests ran through", f"exit code {run.returncode}"))
+    return results
+
+
+def mutants(args: argparse.Namespace) -> Results:
+    """Broken variants of the core, each of which the unit tests must notice."""
+    code, text = call(["sh", "tests/unit/mutate.sh", str(sources.CACHE / "mutants")])
+    results = [(f"mutant {m[2]}", "" if m[1] == "ok" else "survived")
+               for m in re.finditer(r"^(ok|not ok) \d+ - (.+)", text, re.M)]
+    if code or not results:
+        sys.stdout.write(text[-3000:])
+        results.append(("every mutant was noticed", f"exit code {code}"))
+    return results
+
+
+def verdicts(args: argparse.Namespace) -> Results:
+    """The verdict code on recorded consoles, and the other Python modules."""
+    code, text = call([sys.executable, "-m", "unittest", "-v", "-b", "test_verdict", "test_apply", "test_build", "test_cli"],
+                       ROOT / "tests/python")
+    results = [(m[1], "" if m[2] == "ok" else m[2])
+               for m in re.finditer(r"^(test_\w+) .*?\.\.\. (ok|FAIL|ERROR)", text, re.M | re.S)]
+    if code or not results:
+        sys.stdout.write(text[-4000:])
+        results.append(("the Python tests ran through", f"exit code {code}"))
+    return results
+
+
+def style(args: argparse.Namespace) -> Results:
+    """checkpatch --strict, kernel-doc, MAINTAINERS, SPDX, file sizes."""
+    packages.need("perl", "git")
+    tree = sources.pristine("7.3")
+    results: Results = []
+    files = [str(p.relative_to(ROOT)) for pattern in ("kernel/*.[ch]", "include/linux/*.h", "arch/*/kernel/*.[ch]")
+             for p in sorted(ROOT.glob(pattern))]
+    code, text = call(["perl", str(tree / "scripts/checkpatch.pl"), "--no-tree", "--strict", "--terse", "--no-summary",
+                        "--max-line-length=100", "--ignore", "FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON", "-f", *files])
+    results.append(("checkpatch --strict is silent", text.strip().splitlines()[0] if text.strip() else ""))
+    code, text = call([str(tree / "scripts/kernel-doc"), "-none", "-Wall", *[str(ROOT / f) for f in files]])
+    noise = [l for l in text.splitlines() if "warning" in l or "rror" in l]
+    results.append(("kernel-doc is silent", noise[0] if noise else ""))
+    tracked = call(["git", "ls-files"])[1].split()
+    unclaimed = []
+    for name in tracked:
+        if not call(["perl", str(tree / "scripts/get_maintainer.pl"), "--no-tree", "--no-git", "--no-git-fallback",
+                      "--mpath", str(ROOT / "MAINTAINERS"), "--sections", "-f", name])[1].strip():
+            unclaimed.append(name)
+    results.append(("every file has a maintainer", ", ".join(unclaimed[:3])))
+    bare = [n for n in tracked if (ROOT / n).suffix in (".c", ".h", ".py", ".cocci", ".conf", ".config", ".sh")
+            and "SPDX-License-Identifier: GPL-2.0-only" not in (ROOT / n).read_text()[:200]]
+    results.append(("every source file has its SPDX line", ", ".join(bare[:3])))
+    core = "\n".join((ROOT / f).read_text() for f in files if f.startswith(("kernel/", "include/")))
+    named = re.findall(r"CONFIG_(?:X86|ARM|PPC|S390)\w*|__x86_64__|__aarch64__", core)
+    results.append(("the core knows no architecture", ", ".join(named[:2])))
+    results.append(("arch-support.txt is what the data says", support.differs()))
+    weak = [f for f in files if "__weak" in (ROOT / f).read_text()]
+    results.append(("nothing new is weak", ", ".join(weak)))
+    long = [f"{f}: {n}" for f in files if (n := len((ROOT / f).read_text().splitlines())) > (ARCH_LINES if f.startswith("arch/") else CORE_LINES)
+            and not f.startswith("include/")]
+    results.append(("files stay small", ", ".join(long)))
+    return results
