@@ -27,8 +27,10 @@
 #include <linux/cpumask.h>
 #include <linux/crash_stop.h>
 #include <linux/delay.h>
+#include <linux/init.h>
 #include <linux/kexec.h>
 #include <linux/processor.h>
+#include <linux/reboot.h>
 #include <linux/smp.h>
 #include <asm/hw_irq.h>
 #include <asm/interrupt.h>
@@ -59,9 +61,18 @@ static void ppc_raise_ipi(const struct cpumask *mask)
 		crash_stop_send_ipi(cpu);
 }
 
+static bool ppc_no_sreset;
+
+static int __init ppc_no_sreset_setup(char *str)
+{
+	ppc_no_sreset = true;
+	return 0;
+}
+early_param("nonmi_ipi", ppc_no_sreset_setup);
+
 static bool ppc_sreset_usable(void)
 {
-	return smp_ops && smp_ops->cause_nmi_ipi;
+	return smp_ops && smp_ops->cause_nmi_ipi && !ppc_no_sreset;
 }
 
 static void ppc_raise_sreset(const struct cpumask *mask)
