@@ -4,14 +4,17 @@
  *
  * The owner takes the steps of enum crash_step in their order:
  *
- *	CALM -> KGDB -> BACKTRACE -> STOP -> REPORT -> NOTIFY_EARLY -> SYS_INFO
- *	     -> DUMP -> KEXEC -> NOTIFY -> UNBLANK -> FLUSH
+ *	CALM -> KGDB -> BACKTRACE -> STOP -> REPORT -> SHOW -> NOTIFY_EARLY
+ *	     -> SYS_INFO -> DUMP -> KEXEC -> NOTIFY -> UNBLANK -> FLUSH
+ *	     -> SHOW_REST -> NOTIFY_LAST
  *
  * The step is stored before it is entered, so that an oops, BUG or panic inside
  * it, which comes back through panic() on the same CPU, finds it taken and goes
- * on with the next. DUMP and the notifiers are walks, of which each part, a
- * dumper or a notifier, counts; so is STOP, whose parts are the rungs, and which
- * the ladder counts itself. After CRASH_NESTED_MAX such entries only the crash
+ * on with the next. DUMP, KEXEC and those that call notifiers are walks, of
+ * which each part, a dumper or a notifier, counts; so is STOP, whose parts are
+ * the rungs, and which the ladder counts itself. A notifier of the lowest
+ * priority may not return: those are for NOTIFY_LAST, when there is nothing
+ * left to do. After CRASH_NESTED_MAX such entries only the crash
  * kernel is tried, then the restart, then nothing: a hardware watchdog, if
  * there is one, ends it.
  *
@@ -23,6 +26,7 @@
 #define pr_fmt(fmt) "crash_stop: " fmt
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/crash_stop.h>
 #include <linux/kernel.h>
 #include <linux/kmsg_dump.h>
@@ -34,11 +38,14 @@
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/reboot.h>
+#include <linux/sched/clock.h>
 #include <linux/smp.h>
+#include <linux/time64.h>
 
 #include "crash_stop_internal.h"
 
 #define CRASH_NESTED_MAX	5	/* a nested entry costs about 1 KiB of stack */
+#define CRASH_PART_MAX_MS	1000	/* see crash_part_late() */
 
 /* All of it belongs to the owner; only its own faults come between. */
 static struct {
@@ -47,9 +54,11 @@ static struct {
 	unsigned int cursor;	/* parts that this pass over the walk has met */
 	unsigned int nested;
 	void *what;		/* the part under way */
+	u64 since_ns;		/* when it was entered */
 } crash;
 
 ATOMIC_NOTIFIER_HEAD(crash_log_list);
+ATOMIC_NOTIFIER_HEAD(crash_console_list);
 
 static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_CALM]		= "message",
@@ -57,6 +66,7 @@ static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_BACKTRACE]	= "backtrace",
 	[CRASH_STOP]		= "stop",
 	[CRASH_REPORT]		= "report",
+	[CRASH_SHOW]		= "console",
 	[CRASH_NOTIFY_EARLY]	= "notifiers",
 	[CRASH_SYS_INFO]	= "sys_info",
 	[CRASH_DUMP]		= "kmsg_dump",
@@ -64,6 +74,8 @@ static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_NOTIFY]		= "notifiers",
 	[CRASH_UNBLANK]		= "unblank",
 	[CRASH_FLUSH]		= "flush",
+	[CRASH_SHOW_REST]	= "console",
+	[CRASH_NOTIFY_LAST]	= "last notifiers",
 };
 
 /* The shortest way out, shorter with every call. */
@@ -100,8 +112,9 @@ void crash_step_nested(void)
 
 static bool crash_step_is_walk(enum crash_step step)
 {
-	return step == CRASH_STOP || step == CRASH_DUMP || step == CRASH_NOTIFY_EARLY ||
-	       step == CRASH_NOTIFY;
+	return BIT(step) & (BIT(CRASH_STOP) | BIT(CRASH_SHOW) | BIT(CRASH_NOTIFY_EARLY) |
+			    BIT(CRASH_DUMP) | BIT(CRASH_KEXEC) | BIT(CRASH_NOTIFY) |
+			    BIT(CRASH_SHOW_REST) | BIT(CRASH_NOTIFY_LAST));
 }
 
 /**
@@ -121,6 +134,7 @@ bool crash_step(enum crash_step step)
 		return crash_step_is_walk(step);
 	crash.part = 0;
 	crash.what = NULL;
+	crash.since_ns = sched_clock();
 	crash.step = step;
 	/* Stored before the step is taken; only this CPU's own faults look. */
 	barrier();
@@ -141,6 +155,7 @@ bool crash_substep(void *what)
 	if (cursor < crash.part)
 		return false;
 	crash.what = what;
+	crash.since_ns = sched_clock();
 	crash.part = cursor + 1;
 	barrier();
 	return true;
@@ -164,27 +179,60 @@ bool crash_step_sys_info(bool post_notifiers)
 }
 
 /**
- * crash_notify - call the panic notifiers, each one a part of the walk
- * @step: CRASH_NOTIFY_EARLY or CRASH_NOTIFY
+ * crash_part_late - has the part under way taken too long?
+ *
+ * For the wait of a driver that has no deadline of its own.
+ *
+ * Context: any.
+ * Return: true on the owner, CRASH_PART_MAX_MS after it entered the part.
+ */
+bool crash_part_late(void)
+{
+	return panic_mutex_is_mine() &&
+	       sched_clock() - crash.since_ns > CRASH_PART_MAX_MS * (u64)NSEC_PER_MSEC;
+}
+
+/* Call the notifiers of a list, each one a part of the walk. */
+static void crash_call(struct atomic_notifier_head *list, bool last, char *msg)
+{
+	struct notifier_block *nb, *next;
+
+	rcu_read_lock();
+	for (nb = rcu_dereference_raw(list->head); nb; nb = next) {
+		next = rcu_dereference_raw(nb->next);
+		if ((nb->priority == INT_MIN) != last || !crash_substep(nb->notifier_call))
+			continue;
+		if (nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
+			break;
+	}
+	rcu_read_unlock();
+}
+
+/**
+ * crash_notify - call the panic notifiers
+ * @step: CRASH_NOTIFY_EARLY or CRASH_NOTIFY for those that return,
+ *	CRASH_NOTIFY_LAST for those of the lowest priority, which may not
  * @msg: the panic's message
  *
  * Context: the owner.
  */
 void crash_notify(enum crash_step step, char *msg)
 {
-	struct notifier_block *nb, *next;
+	if (crash_step(step))
+		crash_call(&panic_notifier_list, step == CRASH_NOTIFY_LAST, msg);
+}
 
-	if (!crash_step(step))
-		return;
-	rcu_read_lock();
-	for (nb = rcu_dereference_raw(panic_notifier_list.head); nb; nb = next) {
-		next = rcu_dereference_raw(nb->next);
-		if (!crash_substep(nb->notifier_call))
-			continue;
-		if (nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
-			break;
-	}
-	rcu_read_unlock();
+/**
+ * crash_show - bring out what the consoles have buffered
+ * @step: CRASH_SHOW, CRASH_SHOW_REST, or CRASH_KEXEC, which is under way
+ *
+ * Context: the owner.
+ */
+void crash_show(enum crash_step step)
+{
+	/* Not on the shortest way out. */
+	if (crash.nested <= CRASH_NESTED_MAX && (step == CRASH_KEXEC || crash_step(step)))
+		crash_call(&crash_console_list, false, NULL);
 }
 
 /**

@@ -151,6 +151,9 @@ bool crash_stop_have_image(void)
  */
 bool crash_stop_may_kexec(bool locked)
 {
+	static bool kept;	/* the lock, by a fault in one of the parts below */
+
+	locked = locked || kept;
 	if (!crash_stop_have_image()) {
 		if (locked)
 			pr_emerg("no crash kernel is loaded\n");
@@ -162,9 +165,13 @@ bool crash_stop_may_kexec(bool locked)
 		pr_emerg("crash kernel not booted: the kexec lock is held and not all CPUs stopped\n");
 		return false;
 	}
-	pr_emerg("booting the crash kernel%s; its image was not verified\n",
-		 locked ? "" : ", though the kexec lock is held");
-	return true;
+	kept = locked;
+	if (crash_substep(crash_stop_may_kexec))
+		pr_emerg("booting the crash kernel%s; its image %s verified\n",
+			 locked ? "" : ", though the kexec lock is held",
+			 arch_crash_stop_backend()->verifies_image ? "is" : "was not");
+	crash_show(CRASH_KEXEC);
+	return crash_substep(crash_stop_before_crash_kernel);
 }
 
 /**

@@ -162,6 +162,7 @@
 @@ @@
 +if (crash_step(CRASH_REPORT))
 +	crash_stop_report();
++crash_show(CRASH_SHOW);
 +if (IS_ENABLED(CONFIG_CRASH_STOP) && _crash_kexec_post_notifiers)
 +	crash_notify(CRASH_NOTIFY_EARLY, buf);
 -atomic_notifier_call_chain(&panic_notifier_list, 0, buf);
@@ -215,6 +216,8 @@
 -console_flush_on_panic(CONSOLE_FLUSH_PENDING);
 +if (crash_step(CRASH_FLUSH))
 +	console_flush_on_panic(CONSOLE_FLUSH_PENDING);
++crash_show(CRASH_SHOW_REST);
++crash_notify(CRASH_NOTIFY_LAST, buf);
 
 // rule: oops-pause
 // file: kernel/panic.c
@@ -323,8 +326,13 @@
 // rule: vmcoreinfo
 // file: kernel/vmcore_info.c | kernel/crash_core.c
 // kernels: 6.12 7.3 | 6.1
+// On 32 bits the time of day is read under a sequence count, which may never end.
 @@ expression E; @@
- vmcoreinfo_append_str("CRASHTIME=%lld\n", E);
+-vmcoreinfo_append_str("CRASHTIME=%lld\n", E);
++if (IS_ENABLED(CONFIG_CRASH_STOP))
++	vmcoreinfo_append_str("CRASHTIME=%lld\n", __ktime_get_real_seconds());
++else
++	vmcoreinfo_append_str("CRASHTIME=%lld\n", E);
 +crash_stop_vmcoreinfo();
 
 // rule: dump-include

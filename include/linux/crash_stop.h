@@ -46,6 +46,7 @@ enum panic_mutex_outcome {
  * @CRASH_BACKTRACE:	of all CPUs, if asked for
  * @CRASH_STOP:		the ladder
  * @CRASH_REPORT:	the report line
+ * @CRASH_SHOW:		what has been said reaches consoles that buffer
  * @CRASH_NOTIFY_EARLY:	panic notifiers, with crash_kexec_post_notifiers
  * @CRASH_SYS_INFO:	what the saved log is to have besides
  * @CRASH_DUMP:		the log is saved
@@ -53,11 +54,14 @@ enum panic_mutex_outcome {
  * @CRASH_NOTIFY:	panic notifiers otherwise
  * @CRASH_UNBLANK:	the console is made visible
  * @CRASH_FLUSH:	and gets what it has missed
+ * @CRASH_SHOW_REST:	also where it buffers
+ * @CRASH_NOTIFY_LAST:	panic notifiers of the lowest priority, which may not return
  * @CRASH_STEPS:	how many there are
  *
- * A step is entered once. CRASH_STOP, both notifier steps and CRASH_DUMP are
- * walks: their parts (a rung, a notifier, a dumper) are entered once each, and
- * a nested entry takes the walk up again behind the part that failed.
+ * A step is entered once. CRASH_STOP, CRASH_DUMP, CRASH_KEXEC and the steps that
+ * call notifiers are walks: their parts (a rung, a dumper, a notifier) are
+ * entered once each, and a nested entry takes the walk up again behind the part
+ * that failed.
  */
 enum crash_step {
 	CRASH_CALM,
@@ -65,6 +69,7 @@ enum crash_step {
 	CRASH_BACKTRACE,
 	CRASH_STOP,
 	CRASH_REPORT,
+	CRASH_SHOW,
 	CRASH_NOTIFY_EARLY,
 	CRASH_SYS_INFO,
 	CRASH_DUMP,
@@ -72,6 +77,8 @@ enum crash_step {
 	CRASH_NOTIFY,
 	CRASH_UNBLANK,
 	CRASH_FLUSH,
+	CRASH_SHOW_REST,
+	CRASH_NOTIFY_LAST,
 	CRASH_STEPS
 };
 
@@ -185,6 +192,8 @@ struct crash_rung {
  * @after_stop: called by: the CPU that stopped the others, right after the
  *	ladder. Must not: take away anything that a kmsg dumper needs. When
  *	absent: nothing.
+ * @verifies_image: machine_kexec() looks whether the image is as it was loaded,
+ *	and comes back, having said why, when it is not.
  * @before_crash_kernel: called by: the owner, once the log is saved and an
  *	image will be booted. Must: bring the machine into the state that the
  *	crash kernel expects and save @regs as the owner's note. When absent:
@@ -198,6 +207,7 @@ struct crash_stop_backend {
 	void (*park)(enum crash_stop_why why);
 	void (*release)(int how);
 	void (*after_stop)(enum crash_stop_why why);
+	bool verifies_image;
 	void (*before_crash_kernel)(struct pt_regs *regs);
 };
 
@@ -206,6 +216,13 @@ struct crash_stop_backend {
  * before the log is saved, where other notifiers run when it is safe.
  */
 extern struct atomic_notifier_head crash_log_list;
+
+/*
+ * Panic notifiers that do nothing but bring out what a console has buffered.
+ * They run after the report line, before the crash kernel and at the end, and
+ * wait no longer than crash_part_late() allows.
+ */
+extern struct atomic_notifier_head crash_console_list;
 
 #ifdef CONFIG_CRASH_STOP
 
@@ -229,7 +246,9 @@ __printf(2, 0) void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_
 bool crash_step(enum crash_step step);
 bool crash_substep(void *what);
 bool crash_step_sys_info(bool post_notifiers);
+bool crash_part_late(void);
 void crash_notify(enum crash_step step, char *msg);
+void crash_show(enum crash_step step);
 int crash_dump_begin(enum kmsg_dump_reason reason);
 bool crash_dump_part(struct kmsg_dumper *dumper);
 void crash_dump_end(int cpu);
@@ -248,6 +267,10 @@ void crash_stop_cpu_online(void);
 void crash_stop_capture(struct pt_regs *regs);
 void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
+
+/* A lock that is held although all others stand still will not be released. */
+#define crash_lock_stuck(lock) \
+	(panic_mutex_is_mine() && crash_stop_result() && spin_is_locked(lock))
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);
@@ -269,7 +292,9 @@ static inline void panic_mutex_nmi_lost(struct pt_regs *regs, const char *msg)
 static inline void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_list args) { }
 static inline bool crash_step(enum crash_step step) { return true; }
 static inline bool crash_step_sys_info(bool post_notifiers) { return true; }
+static inline bool crash_part_late(void) { return false; }
 static inline void crash_notify(enum crash_step step, char *msg) { }
+static inline void crash_show(enum crash_step step) { }
 static inline int crash_dump_begin(enum kmsg_dump_reason reason) { return 0; }
 static inline bool crash_dump_part(struct kmsg_dumper *dumper) { return true; }
 static inline void crash_dump_end(int cpu) { }
@@ -280,9 +305,11 @@ static inline bool crash_stop_receive(struct pt_regs *regs, int rung) { return f
 static inline void crash_stop_poll(struct pt_regs *regs) { }
 static inline void crash_stop_cpu_online(void) { }
 static inline bool crash_stop_begun(void) { return false; }
+static inline bool crash_stop_complete(void) { return true; }
 static inline void crash_stop_report(void) { }
 static inline void crash_stop_leave_online_mask(void) { }
 static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }
+#define crash_lock_stuck(lock)	false
 
 #endif /* CONFIG_CRASH_STOP */
 

@@ -114,7 +114,8 @@ DEFAULT_BOOT = "plain"
 def options_of(arch: Arch) -> dict[str, tuple[str, ...]]:
     """Every option of an architecture and its values, the default first."""
     kernels = tuple(arch.get("tests", "kernels").split()) or COMMON["kernel"]
-    return COMMON | {"kernel": kernels, "store": tuple(arch.names("store")), "boot": (DEFAULT_BOOT, *arch.names("option"))}
+    boots = tuple(name for name in arch.names("option") if not arch.get(f"option {name}", "on_request"))
+    return COMMON | {"kernel": kernels, "store": tuple(arch.names("store")), "boot": (DEFAULT_BOOT, *boots)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +136,11 @@ class Case:
         return self.arch.get(f"option {self.get('boot')}", key, self.arch.get("qemu", key))
 
     @property
+    def cpus(self) -> int:
+        """How many CPUs the guest has."""
+        return int(self.data("cpus"))
+
+    @property
     def name(self) -> str:
         """wedged-kdump and whatever else is not the default."""
         words = [self.scenario.name] + (["kdump"] if self.get("kdump") == "yes" else [])
@@ -148,7 +154,7 @@ class Case:
         s = self.scenario
         if self.data("reaches_masked") == "yes" and not s.gentle:
             return set()
-        everyone = set(range(self.arch.cpus)) if s.all_wedged else set()
+        everyone = set(range(self.cpus)) if s.all_wedged else set()
         return set(s.wedged) | set(s.late) | everyone
 
     @property
@@ -190,8 +196,10 @@ def in_slice(arch: Arch) -> list[Scenario]:
     return [s for s in SCENARIOS if not named or s.name in named]
 
 
-def pairwise(arches: list[Arch]) -> list[Case]:
+def pairwise(arches: list[Arch], kernels: dict[str, str] | None = None) -> list[Case]:
     """Each scenario on each architecture, options spread so that every pair of values occurs.
+
+    kernels: the only kernel to boot, for architectures that are to have one only.
 
     Greedy: of the rows that a scenario and an architecture allow, take the one
     whose pairs have occurred least so far. Scenario and crash kernel are a pair
@@ -201,6 +209,8 @@ def pairwise(arches: list[Arch]) -> list[Case]:
     with_kdump = {(s.name, k): 0 for s in SCENARIOS for k in COMMON["kdump"]}
     for arch in arches:
         options = options_of(arch)
+        if kernels and arch.name in kernels:
+            options["kernel"] = (kernels[arch.name],)
         rows = [dict(zip(options, values)) for values in itertools.product(*options.values())]
         usable = {s: [r for r in rows if not case(s, arch, **r).impossible] for s in in_slice(arch)}
         seen = {p: 0 for rs in usable.values() for r in rs for p in itertools.combinations(r.items(), 2)}

@@ -131,6 +131,7 @@ static void __noreturn vpanic(const char *fmt, va_list args)
 		crash_stop_other_cpus(CRASH_STOP_PANIC);
 	if (crash_step(CRASH_REPORT))
 		crash_stop_report();
+	crash_show(CRASH_SHOW);
 	if (post_notifiers)
 		crash_notify(CRASH_NOTIFY_EARLY, buf);
 	if (crash_step_sys_info(post_notifiers))
@@ -144,6 +145,8 @@ static void __noreturn vpanic(const char *fmt, va_list args)
 		crash_notify(CRASH_NOTIFY, buf);
 	step(CRASH_UNBLANK, PLACE_UNBLANK);
 	step(CRASH_FLUSH, PLACE_FLUSH);
+	crash_show(CRASH_SHOW_REST);
+	crash_notify(CRASH_NOTIFY_LAST, buf);
 	if (panic_timeout)
 		emergency_restart();
 	for (;;)
@@ -256,7 +259,23 @@ static int notify_log(struct notifier_block *nb, unsigned long val, void *data)
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block log_notifier = { .notifier_call = notify_log };
+static int notify_console(struct notifier_block *nb, unsigned long val, void *data)
+{
+	(void)nb, (void)val, (void)data;
+	place(PLACE_CONSOLE);
+	return NOTIFY_DONE;
+}
+
+static int notify_last(struct notifier_block *nb, unsigned long val, void *data)
+{
+	(void)nb, (void)val, (void)data;
+	place(PLACE_LAST);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block log_notifier = { .notifier_call = notify_log },
+	console_notifier = { .notifier_call = notify_console, .priority = INT_MIN + 1 },
+	last_notifier = { .notifier_call = notify_last, .priority = INT_MIN };
 
 const char *kernel_symbol(void *fn)
 {
@@ -358,10 +377,11 @@ enum machine_end kernel_boot(void)
 
 	for (i = 0; i < NR_NOTIFIERS; i++) {
 		notifiers[i].notifier_call = notify;
-		notifiers[i].next = i + 1 < NR_NOTIFIERS ? &notifiers[i + 1] : NULL;
+		notifiers[i].next = i + 1 < NR_NOTIFIERS ? &notifiers[i + 1] : &last_notifier;
 	}
 	panic_notifier_list.head = notifiers;
 	crash_log_list.head = &log_notifier;
+	crash_console_list.head = &console_notifier;
 	for (i = 0; i < nr_dumpers; i++)
 		dumpers[i].dump = i + 1 < nr_dumpers ? dump_log : dump_store;
 	backend_init();

@@ -133,6 +133,8 @@ int vscnprintf(char *buf, size_t size, const char *fmt, va_list args);
 int scnprintf(char *buf, size_t size, const char *fmt, ...);
 extern char _stext[];
 
+#define BIT(nr)			(1ul << (nr))
+
 /* panic */
 extern atomic_t panic_cpu;
 extern int panic_timeout;
@@ -145,6 +147,7 @@ void machine_emergency_restart(void);
 struct notifier_block {
 	int (*notifier_call)(struct notifier_block *nb, unsigned long val, void *data);
 	struct notifier_block *next;
+	int priority;
 };
 struct atomic_notifier_head { struct notifier_block *head; };
 extern struct atomic_notifier_head panic_notifier_list;

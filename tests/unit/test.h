@@ -52,6 +52,7 @@ enum place {
 	PLACE_RAISED = PLACE_RAISE + CRASH_RUNGS_MAX, /* behind that; + rung */
 	PLACE_AFTER_STOP = PLACE_RAISED + CRASH_RUNGS_MAX,
 	PLACE_REPORT,		/* the line is in the log already */
+	PLACE_CONSOLE,		/* brings out what a console has buffered */
 	PLACE_NOTIFIER,		/* of the first one; + number */
 	PLACE_LOG = PLACE_NOTIFIER + 3, /* a notifier that adds to the log */
 	PLACE_SYS_INFO,
@@ -60,6 +61,7 @@ enum place {
 	PLACE_BEFORE_KEXEC,
 	PLACE_UNBLANK,
 	PLACE_FLUSH,
+	PLACE_LAST,		/* the notifier that may not return */
 	PLACE_RESTART,
 	PLACES
 };

@@ -21,6 +21,7 @@ static const struct faulty {
 	{ PLACE_RAISED + NMI,	"stop" },
 	{ PLACE_AFTER_STOP,	"stop" },
 	{ PLACE_REPORT,		"report" },
+	{ PLACE_CONSOLE,	"console" },
 	{ PLACE_NOTIFIER,	"notifiers" },
 	{ PLACE_NOTIFIER + 1,	"notifiers" },
 	{ PLACE_NOTIFIER + 2,	"notifiers" },
@@ -33,12 +34,13 @@ static const struct faulty {
 	{ PLACE_BEFORE_KEXEC,	"crash kernel" },
 	{ PLACE_UNBLANK,	"unblank" },
 	{ PLACE_FLUSH,		"flush" },
+	{ PLACE_LAST,		"last notifiers" },
 };
 
 #define NESTED_VARIANTS	(8 * ARRAY_SIZE(faulty))
 
-/* Which places are passed, if the owner faults at @f? */
-static bool expected(unsigned int where, enum place f, bool image, bool post)
+/* How often are places passed, if the owner faults at @f? */
+static unsigned int expected(unsigned int where, enum place f, bool image, bool post)
 {
 	bool kexec_faults = f == PLACE_VMCOREINFO || f == PLACE_BEFORE_KEXEC;
 	bool behind_kexec = !image || kexec_faults;
@@ -62,8 +64,11 @@ static bool expected(unsigned int where, enum place f, bool image, bool post)
 		return image;
 	case PLACE_BEFORE_KEXEC:
 		return image && f != PLACE_VMCOREINFO;
+	case PLACE_CONSOLE:
+		return 1 + image + behind_kexec;
 	case PLACE_UNBLANK:
 	case PLACE_FLUSH:
+	case PLACE_LAST:
 	case PLACE_RESTART:
 		return behind_kexec;
 	default:
@@ -110,7 +115,7 @@ static void nested_panic_in_every_step(unsigned int variant)
 		CHECK_INT(visits[where], expected(where, f->place, image, post_notifiers));
 		printk("place %u, fault at %u\n", where, f->place);
 	}
-	expect_message(f, expected(f->place, f->place, image, post_notifiers));
+	expect_message(f, expected(f->place, f->place, image, post_notifiers) > 0);
 	CHECK_INT(log_count("CPUs stopped"), 1);
 	CHECK_STR(stored, f->place == PLACE_DUMPER + 2 ? "" : log_line("CPUs stopped"));
 	CHECK(cpu_parked(1) && cpu_parked(2));
@@ -253,7 +258,26 @@ static void restart_that_faults(unsigned int variant)
 	CHECK_INT(kernel_boot(), MACHINE_RESTART);
 	CHECK_INT(visits[PLACE_RESTART], 2);
 	for (i = PLACE_MESSAGE + 1; i < PLACE_RESTART; i++)
-		CHECK_RANGE(visits[i], 0, 1);
+		CHECK_RANGE(visits[i], 0, i == PLACE_CONSOLE ? 2 : 1);
+}
+
+static void second_show_faults(unsigned int where)
+{
+	if (where == PLACE_CONSOLE && visits[where] == 2)
+		faults[where] = 1;
+}
+
+/* The kexec lock is the owner's own, so it costs nothing that a CPU runs on. */
+static void fault_with_the_kexec_lock_held(unsigned int variant)
+{
+	fault_kind = variant;
+	at_place = second_show_faults;
+	kernel_load_image();
+	plan[0].program = program_panic;
+	plan[3].masked = plan[3].deaf[NMI] = true;
+	CHECK_INT(kernel_boot(), MACHINE_KEXEC);
+	CHECK_INT(log_count("nested panic in step \"crash kernel\""), 1);
+	CHECK_INT(log_count("booting the crash kernel"), 1);
 }
 
 const struct test nested_tests[] = {
@@ -266,5 +290,6 @@ const struct test nested_tests[] = {
 	T_N(too_many_nested_panics_restart, 4),
 	T_N(everything_faults_for_ever, 4),
 	T_N(restart_that_faults, 2),
+	T_N(fault_with_the_kexec_lock_held, 2),
 	{ }
 };
