@@ -119,3 +119,19 @@
 @@ @@
 -arch_spin_lock(&die_lock);
 +crash_stop_lock_die(&die_lock);
+
+// rule: ppc-fadump-include
+// file: arch/powerpc/kernel/fadump.c
+@@ @@
+ #include <linux/crash_dump.h>
++#include <linux/crash_stop.h>
++#include "crash_stop_compat.h"
+
+// rule: ppc-fadump
+// file: arch/powerpc/kernel/fadump.c
+// An oops and a panic notifier call it while the other CPUs run.
+@@ @@
+ if (!should_fadump_crash())
+ 	return;
++if (IS_ENABLED(CONFIG_CRASH_STOP_DUMP) && crash_stop_fadump_early(regs, str))
++	return;

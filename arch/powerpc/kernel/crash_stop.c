@@ -17,10 +17,14 @@
  *
  *	park --release--> kexec_cpu_down() -> real mode, kexec_wait
  *
+ * fadump is the firmware's crash kernel: it is asked for at the same step, with
+ * the CPUs standing still and the log saved. It then finds them parked; their
+ * stacks say what they did.
+ *
  * Races that are accepted: a system reset that a person sends to a CPU after the
  * ladder has sent it one, and before that one is taken, counts as the ladder's.
  *
- * OPAL and powernv's offline CPUs have been compiled, not run.
+ * OPAL, powernv's offline CPUs and fadump have been compiled, not run.
  */
 #define pr_fmt(fmt) "crash_stop: " fmt
 
@@ -28,10 +32,13 @@
 #include <linux/crash_stop.h>
 #include <linux/delay.h>
 #include <linux/init.h>
+#include <linux/irqflags.h>
 #include <linux/kexec.h>
+#include <linux/panic.h>
 #include <linux/processor.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
+#include <asm/fadump.h>
 #include <asm/hw_irq.h>
 #include <asm/interrupt.h>
 #include <asm/kexec.h>
@@ -44,6 +51,7 @@
 #ifdef CONFIG_SMP
 
 #define REAL_MODE_MS	500	/* for all parked CPUs, to get there */
+#define PARK_ROUNDS	1000	/* until a parked CPU looks for its release */
 
 /* CPUs that were sent a system reset and have not taken it. */
 static struct cpumask ppc_reset_sent;
@@ -123,10 +131,12 @@ static void ppc_quiesce(enum crash_stop_why why)
 
 static void ppc_park(enum crash_stop_why why)
 {
-	/* Give the core's other threads the pipeline; a few rounds a call. */
+	int i;
+
+	/* Leave the core to its other threads. */
 	spin_begin();
-	spin_cpu_relax();
-	spin_cpu_relax();
+	for (i = 0; i < PARK_ROUNDS; i++)
+		spin_cpu_relax();
 	spin_end();
 }
 
@@ -192,6 +202,39 @@ void crash_stop_await_real_mode(void)
 #endif /* CONFIG_CRASH_STOP_DUMP */
 #endif /* CONFIG_SMP */
 
+#ifdef CONFIG_CRASH_STOP_DUMP
+static struct pt_regs *ppc_crash_regs;	/* of the oops that leads to fadump */
+static bool ppc_fadump_due;
+
+/**
+ * crash_stop_fadump_early - has crash_fadump() been called before its time?
+ * @regs: the registers of the oops, or NULL
+ * @str: its message
+ *
+ * fadump takes every CPU as it finds it and does not come back. So what asks for
+ * it becomes a panic first, whose owner stops the others and saves the log.
+ *
+ * Context: any, with fadump registered.
+ * Return: whether its caller is to go on without.
+ */
+bool crash_stop_fadump_early(struct pt_regs *regs, const char *str)
+{
+	if (ppc_fadump_due || panic_mutex_is_mine())
+		return !ppc_fadump_due;
+	local_irq_disable();
+	if (panic_mutex_take() == PANIC_MUTEX_LOST)
+		panic_mutex_park_msg(regs, str);
+	ppc_crash_regs = regs;
+	panic("%s", str);
+}
+
+static void ppc_firmware_dump(void)
+{
+	ppc_fadump_due = true;
+	crash_fadump(ppc_crash_regs, "panic");
+}
+#endif
+
 static void ppc_after_stop(enum crash_stop_why why)
 {
 	/* Not for a reboot: its caller gets its interrupts back. */
@@ -212,6 +255,7 @@ static const struct crash_stop_backend ppc_backend = {
 	.after_stop		= ppc_after_stop,
 #ifdef CONFIG_CRASH_STOP_DUMP
 	.capture		= crash_save_cpu,
+	.firmware_dump		= ppc_firmware_dump,
 	.before_crash_kernel	= machine_crash_shutdown,
 #endif
 };

@@ -23,6 +23,7 @@ struct pt_regs;
 int crash_stop_nmi_ipi(struct pt_regs *regs);
 void crash_stop_wake_offline(void);
 void crash_stop_await_real_mode(void);
+bool crash_stop_fadump_early(struct pt_regs *regs, const char *str);
 
 #ifdef CONFIG_SMP
 /* The interrupt controller has a message of its own for it, or all share one. */
