@@ -192,6 +192,10 @@ struct crash_rung {
  * @after_stop: called by: the CPU that stopped the others, right after the
  *	ladder. Must not: take away anything that a kmsg dumper needs. When
  *	absent: nothing.
+ * @firmware_dump: called by: the owner, once the log is saved, before the crash
+ *	kernel. Must: have the firmware dump the machine, if it is set up to,
+ *	which ends this kernel; come back if not, or if it fails. When absent:
+ *	there is no such firmware.
  * @verifies_image: machine_kexec() looks whether the image is as it was loaded,
  *	and comes back, having said why, when it is not.
  * @before_crash_kernel: called by: the owner, once the log is saved and an
@@ -207,6 +211,7 @@ struct crash_stop_backend {
 	void (*park)(enum crash_stop_why why);
 	void (*release)(int how);
 	void (*after_stop)(enum crash_stop_why why);
+	void (*firmware_dump)(void);
 	bool verifies_image;
 	void (*before_crash_kernel)(struct pt_regs *regs);
 };
