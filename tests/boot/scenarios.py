@@ -173,7 +173,8 @@ class Case:
             return self.scenario.why_not
         if not self.scenario.panics and self.get("kdump") == "yes":
             return "a reboot boots no crash kernel"
-        if why := self.data(f"not_{self.scenario.name}") or self.arch.get("impossible", self.scenario.name):
+        why = self.arch.get("impossible", self.scenario.name)
+        if why and self.scenario.name not in self.data("can").split():
             return why
         if self.get("kdump") == "yes" and (why := self.arch.get("impossible", "kdump")):
             return why
@@ -206,8 +207,10 @@ def in_slice(arch: Arch) -> list[Scenario]:
     return [s for s in SCENARIOS if not named or s.name in named]
 
 
-def pairwise(arches: list[Arch]) -> list[Case]:
+def pairwise(arches: list[Arch], kernels: dict[str, str] | None = None) -> list[Case]:
     """Each scenario on each architecture, options spread so that every pair of values occurs.
+
+    kernels: the only kernel to boot, for architectures that are to have one only.
 
     Greedy: of the rows that a scenario and an architecture allow, take the one
     whose pairs have occurred least so far. Scenario and crash kernel are a pair
@@ -217,6 +220,8 @@ def pairwise(arches: list[Arch]) -> list[Case]:
     with_kdump = {(s.name, k): 0 for s in SCENARIOS for k in COMMON["kdump"]}
     for arch in arches:
         options = options_of(arch)
+        if kernels and arch.name in kernels:
+            options["kernel"] = (kernels[arch.name],)
         rows = [dict(zip(options, values)) for values in itertools.product(*options.values())]
         usable = {s: [r for r in rows if not case(s, arch, **r).impossible] for s in in_slice(arch)}
         seen = {p: 0 for rs in usable.values() for r in rs for p in itertools.combinations(r.items(), 2)}

@@ -141,7 +141,9 @@ def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
     j.check("K9", len(e.states) in cpus, "the states of the CPUs were not found through vmcoreinfo")
     if len(e.notes) != case.cpus:
         return
-    expected = {e.owner: r"__crash_kexec|crash_test_\w+|crash_stop_\w+|sysrq\w*|vpanic|panic"}
+    # Where the owner takes its registers itself, it does so as a loser does.
+    expected = {e.owner: r"__crash_kexec|crash_test_\w+|crash_stop_\w+|sysrq\w*|vpanic|panic|"
+                + arch.get("registers", "loser", "-")}
     expected |= {cpu: r"crash_test_wedged" for cpu in s.wedged}
     if not s.loser_in_nmi:
         expected |= {cpu: arch.get("registers", "loser") for cpu in set(s.losers) & e.crashed - {e.owner}}
