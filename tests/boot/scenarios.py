@@ -173,7 +173,8 @@ class Case:
             return self.scenario.why_not
         if not self.scenario.panics and self.get("kdump") == "yes":
             return "a reboot boots no crash kernel"
-        if why := self.data(f"not_{self.scenario.name}") or self.arch.get("impossible", self.scenario.name):
+        why = self.arch.get("impossible", self.scenario.name)
+        if why and self.scenario.name not in self.data("can").split():
             return why
         if self.get("kdump") == "yes" and (why := self.arch.get("impossible", "kdump")):
             return why

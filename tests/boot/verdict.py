@@ -139,6 +139,9 @@ def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
     j.check("K9", len(e.notes) in cpus, f"{len(e.notes)} notes for {case.cpus} CPUs")
     j.check("K9", int(e.vmcoreinfo.get("NUMBER(crash_stop_cpus)", -1)) + 1 in cpus, "vmcoreinfo has no count of CPUs")
     j.check("K9", len(e.states) in cpus, "the states of the CPUs were not found through vmcoreinfo")
+    if case.data("crash_cpus"):
+        free = int(case.data("crash_cpus")) - len(case.unstopped - {e.owner} - set(s.late))
+        j.check("K4", e.crash_cpus == free, f"the crash kernel has {e.crash_cpus} CPUs, and {free} were free for it")
     if len(e.notes) != case.cpus:
         return
     # Where the owner takes its registers itself, it does so as a loser does.

@@ -280,7 +280,7 @@ int main(void)
 	mount("pstore", "/pstore", "pstore", 0, NULL);
 
 	if (!access("/proc/vmcore", F_OK)) {
-		say("crash kernel");
+		say("crash kernel, %ld CPUs", sysconf(_SC_NPROCESSORS_ONLN));
 		show_core();
 		restart();
 	}
