@@ -199,8 +199,10 @@ static void crash_call(struct atomic_notifier_head *list, bool last, char *msg)
 
 	rcu_read_lock();
 	for (nb = rcu_dereference_raw(list->head); nb; nb = next) {
+		bool is_last = nb->priority == INT_MIN;
+
 		next = rcu_dereference_raw(nb->next);
-		if ((nb->priority == INT_MIN) != last || !crash_substep(nb->notifier_call))
+		if (is_last != last || !crash_substep(nb->notifier_call))
 			continue;
 		if (nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
 			break;
