@@ -179,9 +179,7 @@ bool crash_step_sys_info(bool post_notifiers)
 }
 
 /**
- * crash_part_late - has the part under way taken too long?
- *
- * For the wait of a driver that has no deadline of its own.
+ * crash_part_late - for a driver's wait without a deadline: is the part too long?
  *
  * Context: any.
  * Return: true on the owner, CRASH_PART_MAX_MS after it entered the part.

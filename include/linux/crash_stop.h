@@ -272,9 +272,11 @@ void crash_stop_capture(struct pt_regs *regs);
 void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
 
-/* A lock that is held although all others stand still will not be released. */
-#define crash_lock_stuck(lock) \
-	(panic_mutex_is_mine() && crash_stop_result() && spin_is_locked(lock))
+/* On the owner, once the others were stopped: a lock that is held stays so. */
+static inline bool crash_alone(void)
+{
+	return panic_mutex_is_mine() && crash_stop_result();
+}
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);
@@ -314,7 +316,7 @@ static inline bool crash_stop_complete(void) { return true; }
 static inline void crash_stop_report(void) { }
 static inline void crash_stop_leave_online_mask(void) { }
 static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }
-#define crash_lock_stuck(lock)	((void)(lock), false)
+static inline bool crash_alone(void) { return false; }
 
 #endif /* CONFIG_CRASH_STOP */
 
