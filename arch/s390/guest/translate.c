@@ -6,29 +6,43 @@
  * z/Architecture Principles of Operation, SA22-7832, chapter 3, "Dynamic Address
  * Translation". Formats of the tables: asm/pgtable.h.
  */
+#include <elf.h>
+
 #include "translate.h"
 
+#ifndef NT_S390_CTRS
 #define NT_S390_CTRS	0x304
-#define CR_PRIMARY	1	/* the kernel's address space, while in the kernel */
+#endif
+#define PSW_AT		112	/* in the descriptor of NT_PRSTATUS */
+#define PSW_HOME_SPACE	(3ull << 46)
+#define CR_PRIMARY	1
+#define CR_HOME		13
 #define ENTRIES_MASK	0x7ff
 #define ENTRY_INVALID	0x20
 #define ENTRY_LARGE	0x400
 #define PTE_INVALID	0x400
+#define CPUS		64
 
-static uint64_t asces[64];
+static uint64_t asces[CPUS];
 static int cpus;
+static bool home;
 
+/* The kernel runs in the primary space, or, from Linux 7 on, in the home space. */
 void translate_note(uint32_t type, const uint8_t *desc)
 {
-	if (type == NT_S390_CTRS && cpus < 64)
-		asces[cpus++] = ((const uint64_t *)desc)[CR_PRIMARY];
+	const uint64_t *words = (const uint64_t *)desc;
+
+	if (type == NT_PRSTATUS)
+		home = (words[PSW_AT / 8] & PSW_HOME_SPACE) == PSW_HOME_SPACE;
+	else if (type == NT_S390_CTRS && cpus < CPUS)
+		asces[cpus++] = words[home ? CR_HOME : CR_PRIMARY];
 }
 
 bool translate(int cpu, uint64_t addr, uint64_t *phys)
 {
 	uint64_t table = asces[cpu] & ~0xfffull, entry;
 
-	/* From the level that the asce says down to the segment table, level 0. */
+	/* From the level that the address space says down to the segment table, level 0. */
 	for (int level = asces[cpu] >> 2 & 3; level >= 0; level--) {
 		int shift = 20 + 11 * level;
 

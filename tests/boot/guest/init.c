@@ -361,6 +361,8 @@ static void show_core(void)
 
 		if (!n[0])
 			break;
+		if (translate_note)
+			translate_note(n[2], desc);
 		if (!strcmp(name, "CORE") && n[2] == NT_PRSTATUS) {
 			if (notes < MAX_CPUS)
 				first[notes] = desc;
@@ -370,8 +372,6 @@ static void show_core(void)
 			printf("\n");
 		} else if (!strcmp(name, "VMCOREINFO")) {
 			text = strndup((char *)desc, n[1]);
-		} else if (translate_note) {
-			translate_note(n[2], desc);
 		}
 		at = desc + ((n[1] + 3) & ~3u);
 	}
