@@ -26,11 +26,6 @@ class Arch:
         return self.conf.get(section, key, fallback=default)
 
     @property
-    def cpus(self) -> int:
-        """How many CPUs the guest has."""
-        return int(self.get("qemu", "cpus"))
-
-    @property
     def config(self) -> str:
         """The configuration fragment of this architecture."""
         return (self.folder / self.get("arch", "config")).read_text()

@@ -43,7 +43,10 @@ def _cases(args: argparse.Namespace, arch: archs.Arch, kernel: str) -> list:
         base = name.removesuffix("-kdump")
         archs.choose("scenario", base, list(scenarios.BY_NAME))
         names += [(base, True)] if name != base else [(base, False), (base, True)] if not args.scenario else [(base, False)]
-    return [scenarios.case(scenarios.BY_NAME[n], arch, kernel=kernel, kdump="yes" if k else "no") for n, k in names]
+    more = {"boot": archs.choose(f"way to boot {arch.name}", args.boot, arch.names("option"))} if args.boot else {}
+    if args.store:
+        more["store"] = archs.choose(f"store of {arch.name}", args.store, arch.names("store"))
+    return [scenarios.case(scenarios.BY_NAME[n], arch, kernel=kernel, kdump="yes" if k else "no", **more) for n, k in names]
 
 
 def panic(args: argparse.Namespace) -> int:
@@ -114,6 +117,9 @@ def show_list(args: argparse.Namespace) -> int:
         there = shutil.which(binary)
         version = subprocess.run([binary, "--version"], capture_output=True, text=True).stdout.splitlines()[0] if there else ""
         print(f"  {arch.name:12} rungs: {arch.get('arch', 'rungs'):16} {version or binary + ' is not installed'}")
+        for name in arch.names("option"):
+            print(f"  {'':12}   --boot {name}: {arch.get(f'option {name}', 'what')}")
+        print(f"  {'':12}   --store {' '.join(arch.names('store'))}")
         for what, why in arch.conf["impossible"].items() if "impossible" in arch.conf else ():
             print(f"  {'':12}   not {what}: {why}")
     print("kernels")
@@ -135,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
     one.add_argument("--scenario", nargs="+", metavar="S", help="see crash-stop list; S-kdump with a crash kernel")
+    one.add_argument("--boot", metavar="B", help="another way to boot, see crash-stop list")
+    one.add_argument("--store", metavar="S", help="another store, see crash-stop list")
     one.add_argument("--stock", action="store_true", help="show the unpatched kernel beside it")
     one.set_defaults(run=panic)
     two = verbs.add_parser("test", help="this project's tests")

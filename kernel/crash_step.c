@@ -210,15 +210,14 @@ bool crash_part_late(void)
 static void crash_call(struct atomic_notifier_head *list, bool last, char *msg)
 {
 	struct notifier_block *nb, *next;
+	bool due;
 
 	rcu_read_lock();
 	for (nb = rcu_dereference_raw(list->head); nb; nb = next) {
-		bool is_last = nb->priority == INT_MIN;
-
 		next = rcu_dereference_raw(nb->next);
-		if (is_last != last || !crash_substep(nb->notifier_call))
-			continue;
-		if (nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
+		due = last == (nb->priority == INT_MIN);
+		if (due && crash_substep(nb->notifier_call) &&
+		    nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
 			break;
 	}
 	rcu_read_unlock();

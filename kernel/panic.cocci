@@ -328,8 +328,13 @@
 // rule: vmcoreinfo
 // file: kernel/vmcore_info.c | kernel/crash_core.c
 // kernels: 6.12 7.3 | 6.1
+// On 32 bits the time of day is read under a sequence count, which may never end.
 @@ expression E; @@
- vmcoreinfo_append_str("CRASHTIME=%lld\n", E);
+-vmcoreinfo_append_str("CRASHTIME=%lld\n", E);
++if (IS_ENABLED(CONFIG_CRASH_STOP))
++	vmcoreinfo_append_str("CRASHTIME=%lld\n", __ktime_get_real_seconds());
++else
++	vmcoreinfo_append_str("CRASHTIME=%lld\n", E);
 +crash_stop_vmcoreinfo();
 
 // rule: dump-include

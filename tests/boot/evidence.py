@@ -66,6 +66,7 @@ class Evidence:
     nested: int = 0
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
     crash_kernel_at: float | None = None
+    crash_cpus: int | None = None  # that the crash kernel has
     notes: list[Note] = dataclasses.field(default_factory=list)
     vmcoreinfo: dict[str, str] = dataclasses.field(default_factory=dict)
     states: dict[int, tuple[int, int, int, str]] = dataclasses.field(default_factory=dict)  # state, note, how, message
@@ -99,7 +100,8 @@ def _note(hexa: str, arch: Arch, symbols: Symbols, offset: int) -> Note:
     order = arch.get("registers", "byteorder")
     at, size = (int(arch.get("registers", k)) for k in ("note_pc_offset", "note_pc_bytes"))
     pc = int.from_bytes(data[at : at + size], order)
-    pid = int.from_bytes(data[32:36], order, signed=True)
+    at = int(arch.get("registers", "note_pid_offset", "32"))
+    pid = int.from_bytes(data[at : at + 4], order, signed=True)
     return Note(pid, symbols.name(pc - offset) if pc else "")
 
 
@@ -150,6 +152,8 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         line = raw if raw.startswith("store|") else STAMP.sub("", raw)
         if line.startswith("guest: crash kernel"):
             phase, e.crash_kernel_at = "crash kernel", at
+            if found := re.search(r"(\d+) CPUs", line):
+                e.crash_cpus = int(found[1])
         elif line.startswith("guest: first kernel"):
             phase = "again" if phase != "boot" else "first"
         elif phase == "first" and "Linux version" in line and e.panics:

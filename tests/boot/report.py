@@ -55,7 +55,7 @@ def _column(run: Run) -> dict[str, str]:
     if run.case.get("kdump") == "yes":
         if e.crash_kernel_at is not None and e.panics:
             at = (e.crash_kernel_at - e.panics[0][0]) * 1e6
-            rows["crash kernel"] = f"{_ms(int(at)):>10}  notes: {len(e.notes)} of {run.kernel.arch.cpus}"
+            rows["crash kernel"] = f"{_ms(int(at)):>10}  notes: {len(e.notes)} of {run.case.cpus}"
         else:
             rows["crash kernel"] = f"{'never':>10}"
     return rows

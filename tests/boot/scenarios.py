@@ -81,6 +81,9 @@ SCENARIOS = [
              append="ftrace_dump_on_oops trace_event=sched:sched_process_exec"),
     Scenario("sysrq", "sysrq-c", "", owners=(0, 1, 2, 3), after=("write /proc/sysrq-trigger c",)),
     Scenario("oops", "an oops with panic_on_oops", "oops=1", append="oops=panic", warns=True),
+    Scenario("two-oops", "two CPUs oops at the same time", "oops=1,2", owners=(1, 2), append="oops=panic", warns=True),
+    Scenario("oops-dumper", "an oops, and then a dumper faults", "oops=1 dumper=fault", append="oops=panic", warns=True,
+             nested="dumper"),
     Scenario("kexec-load", "a crash kernel is being loaded meanwhile", "panic=1", image_may_change=True,
              before=("loop-kexec",)),
     Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True, hotplug=True,
@@ -114,7 +117,8 @@ DEFAULT_BOOT = "plain"
 def options_of(arch: Arch) -> dict[str, tuple[str, ...]]:
     """Every option of an architecture and its values, the default first."""
     kernels = tuple(arch.get("tests", "kernels").split()) or COMMON["kernel"]
-    return COMMON | {"kernel": kernels, "store": tuple(arch.names("store")), "boot": (DEFAULT_BOOT, *arch.names("option"))}
+    boots = tuple(name for name in arch.names("option") if not arch.get(f"option {name}", "on_request"))
+    return COMMON | {"kernel": kernels, "store": tuple(arch.names("store")), "boot": (DEFAULT_BOOT, *boots)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +139,11 @@ class Case:
         return self.arch.get(f"option {self.get('boot')}", key, self.arch.get("qemu", key))
 
     @property
+    def cpus(self) -> int:
+        """How many CPUs the guest has."""
+        return int(self.data("cpus"))
+
+    @property
     def name(self) -> str:
         """wedged-kdump and whatever else is not the default."""
         words = [self.scenario.name] + (["kdump"] if self.get("kdump") == "yes" else [])
@@ -148,7 +157,7 @@ class Case:
         s = self.scenario
         if self.data("reaches_masked") == "yes" and not s.gentle:
             return set()
-        everyone = set(range(self.arch.cpus)) if s.all_wedged else set()
+        everyone = set(range(self.cpus)) if s.all_wedged else set()
         return set(s.wedged) | set(s.late) | everyone
 
     @property
@@ -164,7 +173,8 @@ class Case:
             return self.scenario.why_not
         if not self.scenario.panics and self.get("kdump") == "yes":
             return "a reboot boots no crash kernel"
-        if why := self.arch.get("impossible", self.scenario.name):
+        why = self.arch.get("impossible", self.scenario.name)
+        if why and self.scenario.name not in self.data("can").split():
             return why
         if self.get("kdump") == "yes" and (why := self.arch.get("impossible", "kdump")):
             return why
@@ -179,9 +189,16 @@ def case(scenario: Scenario, arch: Arch, variant: str = "plain", **options: str)
 
 
 def full(arch: Arch, kernel: str) -> list[Case]:
-    """Each scenario with and without a crash kernel."""
-    cases = [case(s, arch, kernel=kernel, kdump=k) for s in SCENARIOS for k in COMMON["kdump"]]
-    return [c for c in cases if not c.impossible]
+    """Each scenario with and without a crash kernel, booted in the first way that can do it.
+
+    And in the first way in which another set of CPUs is left running.
+    """
+    found: list[Case] = []
+    for scenario, kdump in itertools.product(SCENARIOS, COMMON["kdump"]):
+        ways = [case(scenario, arch, kernel=kernel, kdump=kdump, boot=b) for b in options_of(arch)["boot"]]
+        ways = [c for c in ways if not c.impossible]
+        found += ways[:1] + [c for c in ways if c.unstopped != ways[0].unstopped][:1]
+    return found
 
 
 def in_slice(arch: Arch) -> list[Scenario]:
@@ -190,8 +207,10 @@ def in_slice(arch: Arch) -> list[Scenario]:
     return [s for s in SCENARIOS if not named or s.name in named]
 
 
-def pairwise(arches: list[Arch]) -> list[Case]:
+def pairwise(arches: list[Arch], kernels: dict[str, str] | None = None) -> list[Case]:
     """Each scenario on each architecture, options spread so that every pair of values occurs.
+
+    kernels: the only kernel to boot, for architectures that are to have one only.
 
     Greedy: of the rows that a scenario and an architecture allow, take the one
     whose pairs have occurred least so far. Scenario and crash kernel are a pair
@@ -201,6 +220,8 @@ def pairwise(arches: list[Arch]) -> list[Case]:
     with_kdump = {(s.name, k): 0 for s in SCENARIOS for k in COMMON["kdump"]}
     for arch in arches:
         options = options_of(arch)
+        if kernels and arch.name in kernels:
+            options["kernel"] = (kernels[arch.name],)
         rows = [dict(zip(options, values)) for values in itertools.product(*options.values())]
         usable = {s: [r for r in rows if not case(s, arch, **r).impossible] for s in in_slice(arch)}
         seen = {p: 0 for rs in usable.values() for r in rs for p in itertools.combinations(r.items(), 2)}

@@ -61,6 +61,7 @@ mutants()
 	reboot_goes_on_in_a_panic|crash_stop|/^\t\tif (panic_mutex_is_lost())/,+1d
 	held_up_reboot_speaks_for_the_panic|crash_stop|/^\tcrash_climb(l, why);/,/crash_sum_up/s/if (panic_mutex_is_lost())/if (0)/
 	second_reboot_goes_on|crash_stop|s/&& old != this_cpu)/\&\& old == this_cpu)/
+	second_reboot_gets_the_result|crash_stop|s/if (why == CRASH_STOP_REBOOT &&$/if (why == CRASH_STOP_REBOOT \&\& !l->done \&\&/
 	ladder_climbed_again|crash_stop|s/if (l->done)/if (0)/
 	reboot_not_patient|crash_stop|s/why == CRASH_STOP_REBOOT && (first || !next)/0/
 	grace_ms_ignored|crash_stop|s/first ? READ_ONCE(grace_ms) :/first ? CRASH_GRACE_MS :/
@@ -85,7 +86,7 @@ mutants()
 	dump_outside_its_step|crash_step|s/|| crash.step != CRASH_DUMP//
 	leaves_kmsg_dump_and_runs_on|crash_step|/^void crash_dump_end/,$s/crash_stop_poll(NULL);/;/
 	takes_a_lock_after_the_stop|crash_step|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
-	last_notifiers_come_early|crash_step|s/is_last != last/0/
+	last_notifiers_come_early|crash_step|s/last == (nb->priority == INT_MIN)/true/
 	consoles_forgotten_before_the_crash_kernel|crash_stop_dump|s/crash_show(CRASH_KEXEC);//
 	consoles_on_the_shortest_way|crash_step|/^void crash_show/,$s/crash.nested > CRASH_NESTED_MAX/0/
 	shortest_way_forgets_the_crash_kernel|crash_step|s/crash.cursor = max(crash.cursor, crash.part);/;/
@@ -110,12 +111,14 @@ mutants()
 	lock_stuck_before_the_stop|crash_stop.h|s/crash_stop_begun() && spin_is_locked/spin_is_locked/
 	free_lock_is_stuck|crash_stop.h|s/ && spin_is_locked(lock))/ \&\& (lock))/
 	released_again_after_a_fault|crash_stop_cpu|s/bool \*released = .*/bool first = false, *released = \&first;/
-	refusal_repeated|crash_stop_dump|s/bool say = crash_substep(crash_stop_may_kexec)/bool say = true/
+	refusal_repeated|crash_stop_dump|s/say = crash_substep(crash_stop_may_kexec)/say = true/
 	vmcoreinfo_begun_twice|crash_stop_dump|s/if (crash_substep(crash_save_vmcoreinfo))/if (1)/
 	vmcoreinfo_forgotten|crash_stop_dump|s/^\t\tcrash_save_vmcoreinfo();/\t\t;/
 	crash_kernel_begun_twice|crash_stop_dump|s/return crash_substep(crash_stop_before_crash_kernel)/return true/
-	image_never_verified|crash_stop_dump|s/arch_crash_stop_backend()->verifies_image/0/
-	image_always_verified|crash_stop_dump|s/arch_crash_stop_backend()->verifies_image/1/
+	firmware_dump_begun_twice|crash_stop_dump|s/ && crash_substep(backend->firmware_dump)//
+	firmware_dump_costs_the_lock|crash_stop_dump|s/^\t\tkept = locked;//
+	image_never_verified|crash_stop_dump|s/backend->verifies_image/0/
+	image_always_verified|crash_stop_dump|s/backend->verifies_image/1/
 	kept_lock_forgotten|crash_stop_dump|s/kept = locked;//
 	sys_info_with_an_image|crash_step|s/!post_notifiers && crash_stop_have_image()/0/
 	claim_is_taken_away|panic_mutex|s/if (atomic_try_cmpxchg(&panic_cpu, &old, this_cpu))/old = atomic_xchg(\&panic_cpu, this_cpu);\n\tif (old == PANIC_CPU_INVALID)/

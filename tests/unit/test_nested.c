@@ -385,6 +385,37 @@ static void refusal_that_faults(unsigned int variant)
 	CHECK(kexec_locked);
 }
 
+static unsigned int firmware_faults, firmware_calls;
+
+static void firmware_dump(void)
+{
+	CHECK(kexec_locked && stored[0]);
+	firmware_calls++;
+	if (firmware_faults) {
+		firmware_faults--;
+		panic("firmware dump faults");
+	}
+}
+
+/* One that the firmware does not take, or faults over, costs nothing behind it. */
+static void firmware_dump_that_comes_back(unsigned int variant)
+{
+	bool image = variant & 2;
+
+	firmware_faults = variant & 1 ? 1000 : 0;
+	fake_backend.firmware_dump = firmware_dump;
+	if (image)
+		kernel_load_image();
+	plan[0].program = program_panic;
+	plan[3].masked = plan[3].deaf[NMI] = true;
+	CHECK_INT(kernel_boot(), image ? MACHINE_KEXEC : MACHINE_RESTART);
+	CHECK_INT(firmware_calls, 1);
+	CHECK_INT(log_count(image ? "booting the crash kernel; its" : "no crash kernel is"), 1);
+	CHECK_INT(visits[PLACE_GATE], 1);
+	CHECK_INT(visits[PLACE_LAST], !image);
+	CHECK_INT(kexec_locked, image);
+}
+
 #define spin_is_locked(lock)	(*(lock))
 
 static bool stuck_at[PLACES];
@@ -451,6 +482,7 @@ const struct test nested_tests[] = {
 	T_N(one_fault_too_many_in_the_crash_kernel, 2),
 	T_N(consoles_that_always_fault, 6),
 	T_N(refusal_that_faults, 4),
+	T_N(firmware_dump_that_comes_back, 4),
 	T_N(lock_of_a_stopped_cpu_is_not_waited_for, 2),
 	{ }
 };
