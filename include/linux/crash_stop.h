@@ -272,9 +272,12 @@ void crash_stop_capture(struct pt_regs *regs);
 void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
 
-/* A lock that is held although all others stand still will not be released. */
+/*
+ * A lock that is held once the others are being stopped may never be released, by
+ * one of them or by what has faulted on the owner.
+ */
 #define crash_lock_stuck(lock) \
-	(panic_mutex_is_mine() && crash_stop_result() && spin_is_locked(lock))
+	(panic_mutex_is_mine() && crash_stop_begun() && spin_is_locked(lock))
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);
