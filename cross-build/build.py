@@ -105,7 +105,8 @@ def fragment(arch: Arch, variant: str = PLAIN) -> str:
 def _known(kernel: Kernel, symbol: str) -> bool:
     """Does any Kconfig of the tree define this symbol, other architectures' aside?"""
     name = symbol.removeprefix("CONFIG_")
-    places = [p for p in kernel.tree.iterdir() if p.name != "arch"] + [kernel.tree / "arch" / kernel.arch.folder.name]
+    places = [p for p in kernel.tree.iterdir() if p.name != "arch" and p.name[0] != "."]
+    places.append(kernel.tree / "arch" / kernel.arch.folder.name)
     grep = ["grep", "-rqsE", "--include=Kconfig*", rf"^[[:space:]]*(menu)?config {name}$"]
     return subprocess.run(grep + [str(p) for p in places]).returncode == 0
 
