@@ -61,15 +61,18 @@ static enum crash_stop_why crash_stop_why(void)
 	return atomic_read(&panic_cpu) == PANIC_CPU_INVALID ? CRASH_STOP_REBOOT : CRASH_STOP_PANIC;
 }
 
+/* This CPU has begun to do so, and will not again, if it comes back through a fault. */
+static DEFINE_PER_CPU(bool, crash_cpu_released);
+
 static void __noreturn crash_stop_park(int how)
 {
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
-	bool released = !backend->release;
+	bool *released = this_cpu_ptr(&crash_cpu_released);
 
 	for (;;) {
 		/* Pairs with atomic_set_release() in crash_stop_release(): release.litmus. */
-		if (!released && atomic_read_acquire(&crash_released)) {
-			released = true;
+		if (backend->release && !*released && atomic_read_acquire(&crash_released)) {
+			*released = true;
 			backend->release(how);
 		} else if (backend->park) {
 			backend->park(crash_stop_why());

@@ -15,7 +15,7 @@
  * owner faults while it writes a placeholder, and the late CPU, which waits
  * CRASH_PLACING_US at the most, writes over half of it.
  *
- * Hooks: capture and before_crash_kernel of struct crash_stop_backend.
+ * Hooks: capture, firmware_dump and before_crash_kernel of struct crash_stop_backend.
  */
 #define pr_fmt(fmt) "crash_stop: " fmt
 
@@ -153,30 +153,44 @@ bool crash_stop_have_image(void)
  * crash_stop_may_kexec - may the crash kernel be booted, and if not, say why
  * @locked: the kexec lock was free, and now is the caller's
  *
+ * If so, what it needs of this kernel is done, in parts, of which one that
+ * faults is skipped: vmcoreinfo was valid since boot.
+ *
  * Context: __crash_kexec(), on the owner.
  * Return: whether to go on; the caller still looks at kexec_crash_image.
  */
 bool crash_stop_may_kexec(bool locked)
 {
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	static bool kept;	/* the lock, by a fault in one of the parts below */
+	bool say;
 
 	locked = locked || kept;
+	if (backend->firmware_dump && crash_substep(backend->firmware_dump)) {
+		kept = locked;
+		backend->firmware_dump();
+		kept = false;
+	}
+	say = crash_substep(crash_stop_may_kexec);
 	if (!crash_stop_have_image()) {
-		if (locked)
+		if (say && locked)
 			pr_emerg("no crash kernel is loaded\n");
-		else
+		else if (say)
 			pr_emerg("crash kernel not booted: the kexec lock is held and there is no whole image\n");
 		return locked;
 	}
 	if (!locked && !crash_stop_complete()) {
-		pr_emerg("crash kernel not booted: the kexec lock is held and not all CPUs stopped\n");
+		if (say)
+			pr_emerg("crash kernel not booted: the kexec lock is held and not all CPUs stopped\n");
 		return false;
 	}
 	kept = locked;
-	if (crash_substep(crash_stop_may_kexec))
+	if (say)
 		pr_emerg("booting the crash kernel%s; its image %s verified\n",
 			 locked ? "" : ", though the kexec lock is held",
-			 arch_crash_stop_backend()->verifies_image ? "is" : "was not");
+			 backend->verifies_image ? "is" : "was not");
+	if (crash_substep(crash_save_vmcoreinfo))
+		crash_save_vmcoreinfo();
 	crash_show(CRASH_KEXEC);
 	return crash_substep(crash_stop_before_crash_kernel);
 }

@@ -195,6 +195,10 @@ struct crash_rung {
  * @after_stop: called by: the CPU that stopped the others, right after the
  *	ladder. Must not: take away anything that a kmsg dumper needs. When
  *	absent: nothing.
+ * @firmware_dump: called by: the owner, once the log is saved, before the crash
+ *	kernel. Must: have the firmware dump the machine, if it is set up to,
+ *	which ends this kernel; come back if not, or if it fails. When absent:
+ *	there is no such firmware.
  * @verifies_image: machine_kexec() looks whether the image is as it was loaded,
  *	and comes back, having said why, when it is not.
  * @before_crash_kernel: called by: the owner, once the log is saved and an
@@ -210,6 +214,7 @@ struct crash_stop_backend {
 	void (*park)(enum crash_stop_why why);
 	void (*release)(int how);
 	void (*after_stop)(enum crash_stop_why why);
+	void (*firmware_dump)(void);
 	bool verifies_image;
 	void (*before_crash_kernel)(struct pt_regs *regs);
 };
@@ -270,9 +275,12 @@ void crash_stop_capture(struct pt_regs *regs);
 void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
 
-/* A lock that is held although all others stand still will not be released. */
+/*
+ * A lock that is held once the others are being stopped may never be released, by
+ * one of them or by what has faulted on the owner.
+ */
 #define crash_lock_stuck(lock) \
-	(panic_mutex_is_mine() && crash_stop_result() && spin_is_locked(lock))
+	(panic_mutex_is_mine() && crash_stop_begun() && spin_is_locked(lock))
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);
@@ -312,7 +320,7 @@ static inline bool crash_stop_complete(void) { return true; }
 static inline void crash_stop_report(void) { }
 static inline void crash_stop_leave_online_mask(void) { }
 static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }
-#define crash_lock_stuck(lock)	false
+#define crash_lock_stuck(lock)	((void)(lock), false)
 
 #endif /* CONFIG_CRASH_STOP */
 
