@@ -40,6 +40,12 @@ DEFINE_PER_CPU(struct crash_cpu, crash_stop_cpu);
 /* Set once: parked CPUs are to do what the crash kernel needs of them. */
 static atomic_t crash_released = ATOMIC_INIT(0);
 
+/** crash_stop_begun - has any CPU begun to stop the others? */
+bool crash_stop_begun(void)
+{
+	return atomic_read(&crash_stopper) != PANIC_CPU_INVALID;
+}
+
 /* Another CPU is stopping this one: it may not be the owner of a panic. */
 static bool crash_stop_wanted(void)
 {

@@ -15,7 +15,7 @@
  * owner faults while it writes a placeholder, and the late CPU, which waits
  * CRASH_PLACING_US at the most, writes over half of it.
  *
- * Hooks: capture and before_crash_kernel of struct crash_stop_backend.
+ * Hooks: capture, firmware_dump and before_crash_kernel of struct crash_stop_backend.
  */
 #define pr_fmt(fmt) "crash_stop: " fmt
 
@@ -151,9 +151,15 @@ bool crash_stop_have_image(void)
  */
 bool crash_stop_may_kexec(bool locked)
 {
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	static bool kept;	/* the lock, by a fault in one of the parts below */
 
 	locked = locked || kept;
+	if (backend->firmware_dump && crash_substep(backend->firmware_dump)) {
+		kept = locked;
+		backend->firmware_dump();
+		kept = false;
+	}
 	if (!crash_stop_have_image()) {
 		if (locked)
 			pr_emerg("no crash kernel is loaded\n");
@@ -169,7 +175,7 @@ bool crash_stop_may_kexec(bool locked)
 	if (crash_substep(crash_stop_may_kexec))
 		pr_emerg("booting the crash kernel%s; its image %s verified\n",
 			 locked ? "" : ", though the kexec lock is held",
-			 arch_crash_stop_backend()->verifies_image ? "is" : "was not");
+			 backend->verifies_image ? "is" : "was not");
 	crash_show(CRASH_KEXEC);
 	return crash_substep(crash_stop_before_crash_kernel);
 }

@@ -89,12 +89,12 @@
 
 // rule: riscv-stop-failed
 // file: arch/riscv/kernel/smp.c
-// machine_kexec() would warn of CPUs that the report line has named.
+// Also asked by a kexec that is no crash, before which nothing was stopped.
 @@ expression E; @@
  smp_crash_stop_failed(void)
  {
-+	if (IS_ENABLED(CONFIG_CRASH_STOP))
-+		return false;
++	if (crash_stop_begun())
++		return !crash_stop_complete();
  	return E;
  }
 

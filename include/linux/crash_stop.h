@@ -192,6 +192,10 @@ struct crash_rung {
  * @after_stop: called by: the CPU that stopped the others, right after the
  *	ladder. Must not: take away anything that a kmsg dumper needs. When
  *	absent: nothing.
+ * @firmware_dump: called by: the owner, once the log is saved, before the crash
+ *	kernel. Must: have the firmware dump the machine, if it is set up to,
+ *	which ends this kernel; come back if not, or if it fails. When absent:
+ *	there is no such firmware.
  * @verifies_image: machine_kexec() looks whether the image is as it was loaded,
  *	and comes back, having said why, when it is not.
  * @before_crash_kernel: called by: the owner, once the log is saved and an
@@ -207,6 +211,7 @@ struct crash_stop_backend {
 	void (*park)(enum crash_stop_why why);
 	void (*release)(int how);
 	void (*after_stop)(enum crash_stop_why why);
+	void (*firmware_dump)(void);
 	bool verifies_image;
 	void (*before_crash_kernel)(struct pt_regs *regs);
 };
@@ -256,10 +261,9 @@ void crash_dump_end(int cpu);
 /* kernel/crash_stop.c */
 const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why);
 const struct crash_stop_result *crash_stop_result(void);
-bool crash_stop_begun(void);
-bool crash_stop_complete(void);
 
 /* kernel/crash_stop_cpu.c */
+bool crash_stop_begun(void);
 bool crash_stop_receive(struct pt_regs *regs, int rung);
 void crash_stop_poll(struct pt_regs *regs);
 void __noreturn crash_stop_self(struct pt_regs *regs);
@@ -274,6 +278,7 @@ bool crash_stop_cpu_stopped(unsigned int cpu);
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);
+bool crash_stop_complete(void);
 void crash_stop_leave_online_mask(void);
 void crash_stop_mask_backtrace(struct cpumask *mask);
 
@@ -309,7 +314,7 @@ static inline bool crash_stop_complete(void) { return true; }
 static inline void crash_stop_report(void) { }
 static inline void crash_stop_leave_online_mask(void) { }
 static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }
-#define crash_lock_stuck(lock)	false
+#define crash_lock_stuck(lock)	((void)(lock), false)
 
 #endif /* CONFIG_CRASH_STOP */
 

@@ -100,7 +100,8 @@ def _note(hexa: str, arch: Arch, symbols: Symbols, offset: int) -> Note:
     order = arch.get("registers", "byteorder")
     at, size = (int(arch.get("registers", k)) for k in ("note_pc_offset", "note_pc_bytes"))
     pc = int.from_bytes(data[at : at + size], order)
-    pid = int.from_bytes(data[32:36], order, signed=True)
+    at = int(arch.get("registers", "note_pid_offset", "32"))
+    pid = int.from_bytes(data[at : at + 4], order, signed=True)
     return Note(pid, symbols.name(pc - offset) if pc else "")
 
 

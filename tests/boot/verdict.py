@@ -90,10 +90,10 @@ def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
     if case.get("kdump") == "no" and case.get("end") == "hang":
         j.check("K4", len(e.pcs) == 2 and all(len(r) == case.cpus for r in e.pcs),
                 "QEMU did not show every CPU twice")
-        for cpu, function in enumerate(e.pcs[-1] if e.pcs else []):
+        for cpu in range(case.cpus):
             if cpu != e.owner and (cpu not in running or cpu in case.scenario.late):
-                j.check("K4", bool(parked.fullmatch(function)) and e.pcs[0][cpu] == e.pcs[1][cpu],
-                        f"QEMU shows CPU {cpu} in {function}")
+                j.check("K4", all(parked.fullmatch(r[cpu]) for r in e.pcs if len(r) == case.cpus),
+                        f"QEMU shows CPU {cpu} in {' and '.join(r[cpu] for r in e.pcs if len(r) == case.cpus)}")
 
 
 def _order(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:

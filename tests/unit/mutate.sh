@@ -59,6 +59,7 @@ mutants()
 	reboot_goes_on_in_a_panic|crash_stop|/^\t\tif (panic_mutex_is_lost())/,+1d
 	held_up_reboot_speaks_for_the_panic|crash_stop|/^\tcrash_climb(l, why);/,/crash_sum_up/s/if (panic_mutex_is_lost())/if (0)/
 	second_reboot_goes_on|crash_stop|s/&& old != this_cpu)/\&\& old == this_cpu)/
+	second_reboot_gets_the_result|crash_stop|s/if (why == CRASH_STOP_REBOOT &&$/if (why == CRASH_STOP_REBOOT \&\& !l->done \&\&/
 	ladder_climbed_again|crash_stop|s/if (l->done)/if (0)/
 	reboot_not_patient|crash_stop|s/why == CRASH_STOP_REBOOT && (first || !next)/0/
 	grace_ms_ignored|crash_stop|s/first ? READ_ONCE(grace_ms) :/first ? CRASH_GRACE_MS :/

@@ -63,17 +63,15 @@ static void riscv_release(int how)
 #endif
 }
 
-/* The parked CPUs have to look at the release once. */
+/* A parked CPU has to look at the release once; one that parks later does anyway. */
 static void riscv_wake_parked(void)
 {
-	static struct cpumask mask;
-	unsigned int cpu;
+	static struct cpumask others;
 
-	for_each_online_cpu(cpu)
-		if (crash_stop_cpu_stopped(cpu))
-			cpumask_set_cpu(cpu, &mask);
-	if (!cpumask_empty(&mask))
-		crash_stop_send_ipi(&mask);
+	cpumask_copy(&others, cpu_online_mask);
+	cpumask_clear_cpu(raw_smp_processor_id(), &others);
+	if (!cpumask_empty(&others))
+		crash_stop_send_ipi(&others);
 }
 #else
 static inline void riscv_wake_parked(void) { }

@@ -21,6 +21,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +34,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "guest.h"
 
 #define MAX_CPUS 64
 #define CRASH_LOAD 2 /* KEXEC_FILE_ON_CRASH */
@@ -97,13 +100,13 @@ static void show_store(void)
 
 static long load_crash_kernel(const char *cmdline)
 {
-	int kernel = open("/crash/kernel", O_RDONLY), initrd = open("/crash/initrd", O_RDONLY);
+	int kernel = open(CRASH_KERNEL, O_RDONLY), initrd = open(CRASH_INITRD, O_RDONLY);
 	long err = syscall(SYS_kexec_file_load, kernel, initrd, strlen(cmdline) + 1, cmdline,
 			   CRASH_LOAD);
 
 	close(kernel);
 	close(initrd);
-	return err;
+	return err && errno == ENOSYS ? load_by_segments(cmdline) : err;
 }
 
 static int write_file(const char *path, const char *text)
@@ -159,14 +162,14 @@ static void obey(char *line)
 
 static uint8_t *core;
 static size_t core_phnum;
-static Elf64_Phdr *core_ph;
+static ElfW(Phdr) *core_ph;
 static int core_fd;
 
 /* Read the crashed kernel's memory at a virtual address. */
 static bool peek(uint64_t addr, void *to, size_t len)
 {
 	for (size_t i = 0; i < core_phnum; i++) {
-		Elf64_Phdr *p = &core_ph[i];
+		ElfW(Phdr) *p = &core_ph[i];
 
 		if (p->p_type == PT_LOAD && addr >= p->p_vaddr &&
 		    addr + len <= p->p_vaddr + p->p_memsz)
@@ -195,10 +198,11 @@ static void show_states(const char *text, int notes)
 	if (!var || !offsets || size > sizeof(cpu))
 		return;
 	for (int i = 0; i < notes; i++) {
-		uint64_t offset;
+		unsigned long offset;
 		int32_t state, note, how, us;
 
-		if (!peek(offsets + i * 8, &offset, 8) || !peek(var + offset, cpu, size)) {
+		if (!peek(offsets + i * sizeof(offset), &offset, sizeof(offset)) ||
+		    !peek((unsigned long)(var + offset), cpu, size)) {
 			say("state %d unreadable", i);
 			continue;
 		}
@@ -213,8 +217,8 @@ static void show_states(const char *text, int notes)
 
 static void show_core(void)
 {
-	Elf64_Ehdr head;
-	Elf64_Phdr *p;
+	ElfW(Ehdr) head;
+	ElfW(Phdr) *p;
 	uint8_t *at, *end;
 	const char *text = "";
 	int notes = 0;
