@@ -78,7 +78,7 @@ mutants()
 	part_not_advanced|crash_step|s/crash.part = cursor + 1;//
 	part_kept_for_the_next_walk|crash_step|s/^\tcrash.part = 0;//
 	cursor_not_reset|crash_step|s/crash.cursor = 0;//
-	stop_is_no_walk|crash_step|s/step == CRASH_STOP ||//
+	stop_is_no_walk|crash_step|s/BIT(CRASH_STOP) | //
 	nested_without_an_end|crash_step|s/++crash.nested > CRASH_NESTED_MAX/0/
 	bail_out_forgets_the_crash_kernel|crash_step|s/if (beyond == 1 &&/if (0 \&\&/
 	bail_out_runs_dumpers|crash_step|s/crash.part = UINT_MAX;//
