@@ -148,7 +148,7 @@ bool crash_step(enum crash_step step)
 	crash.part = 0;
 	crash_part_begins(NULL);
 	crash.step = step;
-	/* Stored before the step is taken; only this CPU's own faults look. */
+	/* Stored before the step is taken; only this CPU's own faults look, so no litmus test. */
 	barrier();
 	return true;
 }
@@ -288,7 +288,7 @@ bool crash_dump_part(struct kmsg_dumper *dumper)
  * crash_dump_end - kmsg_dump() is over on this CPU
  * @cpu: what crash_dump_begin() returned
  *
- * Parks, if a gentle stop signal came in the meantime.
+ * Parks, if a gentle stop signal came in the meantime: dump-end.litmus.
  */
 void crash_dump_end(int cpu)
 {

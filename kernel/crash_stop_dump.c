@@ -63,6 +63,10 @@ void __noclone crash_stop_note(struct pt_regs *regs, int cpu)
 	struct pt_regs here;
 
 	crash_clock_start(&clock);
+	/*
+	 * One writer: note-writer.litmus, note-kept.litmus, note-abandoned.litmus.
+	 * Fully ordered, behind the placeholder: note-late.litmus.
+	 */
 	do {
 		if (old == CRASH_NOTE_REGS)
 			return;
@@ -74,6 +78,7 @@ void __noclone crash_stop_note(struct pt_regs *regs, int cpu)
 
 	crash_setup_regs(&here, regs);
 	arch_crash_stop_backend()->capture(&here, cpu);
+	/* What says that it is whole comes last: note-whole.litmus, note-kept.litmus. */
 	atomic_set_release(&p->note, CRASH_NOTE_REGS);
 }
 
@@ -99,6 +104,7 @@ void crash_stop_placeholder(int cpu)
 	/* One that has stopped in the middle of it writes no more. */
 	if (crash_stop_cpu_stopped(cpu) && atomic_read(&p->note) == CRASH_NOTE_WRITING)
 		old = CRASH_NOTE_WRITING;
+	/* note-writer.litmus, note-kept.litmus, note-abandoned.litmus, note-late.litmus */
 	if (!crash_notes || !atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_PLACING))
 		return;
 	prstatus.common.pr_pid = CRASH_PLACEHOLDER_PID;
@@ -106,6 +112,7 @@ void crash_stop_placeholder(int cpu)
 	buf = append_elf_note(buf, NN_PRSTATUS, NT_PRSTATUS, &prstatus, sizeof(prstatus));
 	final_note(buf);
 	old = CRASH_NOTE_PLACING;
+	/* Pairs with the compare-and-exchange in crash_stop_note(): note-late.litmus. */
 	atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_PLACEHOLDER);
 }
 

@@ -154,12 +154,15 @@ struct crash_stop_result {
  *	Returns: whether @raise can work on this machine. When absent: always.
  * @raise: called by: the ladder, once per rung and stop. Context: any,
  *	interrupts off. Must: signal the CPUs of the mask, which holds no
- *	stopped CPU and not the caller. Must not: wait for a CPU, a device,
+ *	stopped CPU and not the caller, behind all that the caller has stored:
+ *	smp_mb() went before, but does not order a call into firmware or a
+ *	write to a system register. Must not: wait for a CPU, a device,
  *	firmware or a hypervisor without a deadline, or take a lock. When
  *	absent: does not build a ladder, so it may not be.
  * @stopped: called by: the ladder, on each poll. Context: as @raise. Returns:
  *	true once that CPU is known to stand still without its own
- *	acknowledgment. When absent: only the acknowledgment counts.
+ *	acknowledgment, and its stores are visible. When absent: only the
+ *	acknowledgment counts.
  */
 struct crash_rung {
 	const char *name;
