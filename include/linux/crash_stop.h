@@ -253,13 +253,15 @@ __printf(2, 0) void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_
 /* kernel/crash_step.c */
 bool crash_step(enum crash_step step);
 bool crash_substep(void *what);
-bool crash_step_sys_info(bool post_notifiers);
 bool crash_part_late(void);
-void crash_notify(enum crash_step step, char *msg);
-void crash_show(enum crash_step step);
 int crash_dump_begin(enum kmsg_dump_reason reason);
 bool crash_dump_part(struct kmsg_dumper *dumper);
 void crash_dump_end(int cpu);
+
+/* kernel/crash_notify.c */
+bool crash_step_sys_info(bool post_notifiers);
+void crash_notify(enum crash_step step, char *msg);
+void crash_show(enum crash_step step);
 
 /* kernel/crash_stop.c */
 const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why);
