@@ -14,9 +14,8 @@
  * which each part, a dumper or a notifier, counts; so is STOP, whose parts are
  * the rungs, and which the ladder counts itself. A notifier of the lowest
  * priority may not return: those are for NOTIFY_LAST, when there is nothing
- * left to do. After CRASH_NESTED_MAX such entries only the crash
- * kernel is tried, then the restart, then nothing: a hardware watchdog, if
- * there is one, ends it.
+ * left to do. After CRASH_NESTED_MAX such entries only the crash kernel is
+ * tried, then the restart, then nothing: a hardware watchdog may end it.
  *
  * Races that are accepted: a dumper or notifier is registered by a CPU that did
  * not stop while the walk is on; a nested entry may skip one or run one twice.
@@ -196,13 +195,14 @@ bool crash_part_late(void)
 static void crash_call(struct atomic_notifier_head *list, bool last, char *msg)
 {
 	struct notifier_block *nb, *next;
+	bool due;
 
 	rcu_read_lock();
 	for (nb = rcu_dereference_raw(list->head); nb; nb = next) {
 		next = rcu_dereference_raw(nb->next);
-		if ((nb->priority == INT_MIN) != last || !crash_substep(nb->notifier_call))
-			continue;
-		if (nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
+		due = last == (nb->priority == INT_MIN);
+		if (due && crash_substep(nb->notifier_call) &&
+		    nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
 			break;
 	}
 	rcu_read_unlock();

@@ -309,7 +309,7 @@ static inline bool crash_stop_complete(void) { return true; }
 static inline void crash_stop_report(void) { }
 static inline void crash_stop_leave_online_mask(void) { }
 static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }
-#define crash_lock_stuck(lock)	false
+#define crash_lock_stuck(lock)	((void)(lock), false)
 
 #endif /* CONFIG_CRASH_STOP */
 

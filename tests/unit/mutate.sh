@@ -83,7 +83,7 @@ mutants()
 	dump_outside_its_step|crash_step|s/|| crash.step != CRASH_DUMP//
 	leaves_kmsg_dump_and_runs_on|crash_step|/^void crash_dump_end/,$s/crash_stop_poll(NULL);/;/
 	takes_a_lock_after_the_stop|crash_step|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
-	last_notifiers_come_early|crash_step|s/(nb->priority == INT_MIN) != last/0/
+	last_notifiers_come_early|crash_step|s/last == (nb->priority == INT_MIN)/true/
 	consoles_forgotten_before_the_crash_kernel|crash_stop_dump|s/crash_show(CRASH_KEXEC);//
 	consoles_on_the_shortest_way|crash_step|s/crash.nested <= CRASH_NESTED_MAX && //
 	kept_lock_forgotten|crash_stop_dump|s/kept = locked;//
