@@ -26,17 +26,18 @@ NOT_SOURCE = ("*.o", "*.cmd", "*.ko", "*.a", ".git", "/.config", "/vmlinux", "/v
               "/include/generated", "/arch/*/include/generated", "/.crash-stop")
 
 
-def _run(command: list[str], cwd: pathlib.Path | None = None) -> str:
-    run = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
-    if run.returncode:
-        lines = (run.stderr.strip() or run.stdout.strip() or "failed").splitlines()
+def run(command: list[str], cwd: pathlib.Path | None = None, env: dict[str, str] | None = None, given: str = "") -> str:
+    """What a command prints; one line about it when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, input=given)
+    if done.returncode:
+        lines = (done.stderr.strip() or done.stdout.strip() or "failed").splitlines()
         raise Unusable(f"{command[0]}: {lines[-1]}")
-    return run.stdout
+    return done.stdout
 
 
 def _repositories() -> list[tuple[str, str]]:
     """Where this machine gets Debian from: (address, label)."""
-    targets = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Origin: Debian"])
+    targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Origin: Debian"])
     found = [tuple(line.split(" ", 1)) for line in targets.splitlines()]
     return sorted(set(found)) or []
 
@@ -64,8 +65,8 @@ def _fetch(version: str, into: pathlib.Path) -> pathlib.Path:
     policy = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True).stdout
     if not re.search(r"Candidate: \d", policy):
         options = _other_suite(version, CACHE / "apt")
-        _run(["apt-get", "-qq", *options, "update"])
-    _run(["apt-get", "-qq", *options, "-o", "APT::Sandbox::User=root", "download", package], into)
+        run(["apt-get", "-qq", *options, "update"])
+    run(["apt-get", "-qq", *options, "-o", "APT::Sandbox::User=root", "download", package], into)
     found = sorted(into.glob(f"{package}_*.deb"))
     if not found:
         raise Unusable(f"{package}: apt-get downloaded nothing")
@@ -88,9 +89,9 @@ def pristine(version: str) -> pathlib.Path:
         except Unusable as error:
             raise Unusable(f"linux-source-{version} is not in {CACHE / 'sources'} and could not be fetched: "
                            f"{error}; go online once, or give --kernel DIR") from error
-        _run(["dpkg-deb", "-x", str(deb), str(work / "deb")])
+        run(["dpkg-deb", "-x", str(deb), str(work / "deb")])
         archive = work / f"deb/usr/src/linux-source-{version}.tar.xz"
-        _run(["tar", "-xf", str(archive), "-C", str(work)])
+        run(["tar", "-xf", str(archive), "-C", str(work)])
         os.replace(work / f"linux-source-{version}", tree)
     except OSError as error:
         raise Unusable(f"{CACHE}: {error.strerror}; free some space or set XDG_CACHE_HOME") from error
@@ -99,15 +100,19 @@ def pristine(version: str) -> pathlib.Path:
     return tree
 
 
+def find(kernel: str) -> tuple[str, pathlib.Path]:
+    """The source of a kernel that is known, or a folder: (its name for files, folder)."""
+    if kernel in apply.KERNELS:
+        return kernel, pristine(kernel)
+    source = pathlib.Path(kernel).resolve()
+    if not source.is_dir():
+        raise Unusable(f"{kernel}: neither a kernel that is known ({', '.join(apply.KERNELS)}) nor a folder")
+    return "dir-" + re.sub(r"\W+", "-", str(source)).strip("-"), source
+
+
 def tree(kernel: str, patched: bool) -> tuple[str, pathlib.Path]:
     """A tree to build, with the test driver in it: (version, folder)."""
-    if kernel in apply.KERNELS:
-        source, label = pristine(kernel), kernel
-    else:
-        source = pathlib.Path(kernel).resolve()
-        label = "dir-" + re.sub(r"\W+", "-", str(source)).strip("-")
-        if not source.is_dir():
-            raise Unusable(f"{kernel}: neither a kernel that is known ({', '.join(apply.KERNELS)}) nor a folder")
+    label, source = find(kernel)
     version = apply.kernel_version(source)
     copy = CACHE / "trees" / f"{label}-{'patched' if patched else 'stock'}"
     if not copy.exists() or kernel not in apply.KERNELS:
@@ -116,7 +121,7 @@ def tree(kernel: str, patched: bool) -> tuple[str, pathlib.Path]:
         keep = ["--exclude=" + e for e in NOT_SOURCE]
         new = copy.with_name(copy.name + ".new")
         shutil.rmtree(new, ignore_errors=True)
-        _run(["rsync", "-a", *keep, f"--link-dest={source}", f"{source}/", f"{new}/"])
+        run(["rsync", "-a", *keep, f"--link-dest={source}", f"{source}/", f"{new}/"])
         shutil.rmtree(copy, ignore_errors=True)
         os.replace(new, copy)
     if patched:
