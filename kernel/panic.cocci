@@ -271,9 +271,11 @@
  	if (kexec_crash_image) {
  		struct pt_regs R;
 -		crash_setup_regs(&R, regs);
-+		crash_setup_regs(&R, crash_stop_owner_regs(regs));
- 		crash_save_vmcoreinfo();
+-		crash_save_vmcoreinfo();
 -		machine_crash_shutdown(&R);
++		crash_setup_regs(&R, crash_stop_owner_regs(regs));
++		if (!IS_ENABLED(CONFIG_CRASH_STOP))
++			crash_save_vmcoreinfo();
 +		if (IS_ENABLED(CONFIG_CRASH_STOP))
 +			crash_stop_before_crash_kernel(&R);
 +		else
@@ -326,8 +328,13 @@
 // rule: vmcoreinfo
 // file: kernel/vmcore_info.c | kernel/crash_core.c
 // kernels: 6.12 7.3 | 6.1
+// On 32 bits the time of day is read under a sequence count, which may never end.
 @@ expression E; @@
- vmcoreinfo_append_str("CRASHTIME=%lld\n", E);
+-vmcoreinfo_append_str("CRASHTIME=%lld\n", E);
++if (IS_ENABLED(CONFIG_CRASH_STOP))
++	vmcoreinfo_append_str("CRASHTIME=%lld\n", __ktime_get_real_seconds());
++else
++	vmcoreinfo_append_str("CRASHTIME=%lld\n", E);
 +crash_stop_vmcoreinfo();
 
 // rule: dump-include

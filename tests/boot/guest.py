@@ -13,7 +13,7 @@ from archs import ROOT
 from build import Kernel
 from errors import BuildFailed
 
-INIT = ROOT / "tests/boot/guest/init.c"
+GUEST = ROOT / "tests/boot/guest"
 
 
 def _cpio(folder: pathlib.Path, out: pathlib.Path) -> None:
@@ -27,7 +27,8 @@ def _cpio(folder: pathlib.Path, out: pathlib.Path) -> None:
 def initrd(kernel: Kernel) -> pathlib.Path:
     """The initramfs of the first kernel, rebuilt when anything in it is newer."""
     out = kernel.out / "crash-stop.initrd"
-    newest = max(kernel.image.stat().st_mtime, INIT.stat().st_mtime)
+    files = sorted(GUEST.glob("*.[ch]"))
+    newest = max(p.stat().st_mtime for p in (kernel.image, *files))
     if out.exists() and out.stat().st_mtime >= newest:
         return out
     cross = kernel.arch.get("arch", "cross") if kernel.arch.name != os.uname().machine else ""
@@ -36,9 +37,9 @@ def initrd(kernel: Kernel) -> pathlib.Path:
         (full / "crash").mkdir(parents=True)
         small.mkdir()
         gcc = subprocess.run([f"{cross}gcc", "-static", "-Os", "-Wall", "-Wextra", "-Werror", "-o",
-                              str(small / "init"), str(INIT)], capture_output=True, text=True)
+                              str(small / "init"), *[str(p) for p in files if p.suffix == ".c"]], capture_output=True, text=True)
         if gcc.returncode:
-            raise BuildFailed(f"{INIT.name} does not build: {gcc.stderr.strip().splitlines()[0]}")
+            raise BuildFailed(f"the guest's init does not build: {gcc.stderr.strip().splitlines()[0]}")
         shutil.copy(small / "init", full / "init")
         shutil.copy(kernel.crash_image, full / "crash/kernel")
         _cpio(small, full / "crash/initrd")

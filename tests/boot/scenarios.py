@@ -81,6 +81,9 @@ SCENARIOS = [
              append="ftrace_dump_on_oops trace_event=sched:sched_process_exec"),
     Scenario("sysrq", "sysrq-c", "", owners=(0, 1, 2, 3), after=("write /proc/sysrq-trigger c",)),
     Scenario("oops", "an oops with panic_on_oops", "oops=1", append="oops=panic", warns=True),
+    Scenario("two-oops", "two CPUs oops at the same time", "oops=1,2", owners=(1, 2), append="oops=panic", warns=True),
+    Scenario("oops-dumper", "an oops, and then a dumper faults", "oops=1 dumper=fault", append="oops=panic", warns=True,
+             nested="dumper"),
     Scenario("kexec-load", "a crash kernel is being loaded meanwhile", "panic=1", image_may_change=True,
              before=("loop-kexec",)),
     Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True, hotplug=True,
@@ -170,7 +173,8 @@ class Case:
             return self.scenario.why_not
         if not self.scenario.panics and self.get("kdump") == "yes":
             return "a reboot boots no crash kernel"
-        if why := self.arch.get("impossible", self.scenario.name):
+        why = self.arch.get("impossible", self.scenario.name)
+        if why and self.scenario.name not in self.data("can").split():
             return why
         if self.get("kdump") == "yes" and (why := self.arch.get("impossible", "kdump")):
             return why
@@ -185,15 +189,33 @@ def case(scenario: Scenario, arch: Arch, variant: str = "plain", **options: str)
 
 
 def full(arch: Arch, kernel: str) -> list[Case]:
-    """Each scenario with and without a crash kernel."""
-    cases = [case(s, arch, kernel=kernel, kdump=k) for s in SCENARIOS for k in COMMON["kdump"]]
-    return [c for c in cases if not c.impossible]
+    """Each scenario with and without a crash kernel, booted in the first way that can do it.
+
+    And in the first way in which another set of CPUs is left running.
+    """
+    found: list[Case] = []
+    for scenario, kdump in itertools.product(SCENARIOS, COMMON["kdump"]):
+        ways = [case(scenario, arch, kernel=kernel, kdump=kdump, boot=b) for b in options_of(arch)["boot"]]
+        ways = [c for c in ways if not c.impossible]
+        found += ways[:1] + [c for c in ways if c.unstopped != ways[0].unstopped][:1]
+    return found
 
 
 def in_slice(arch: Arch) -> list[Scenario]:
     """The scenarios that the slice runs on this architecture."""
     named = arch.get("tests", "slice").split()
     return [s for s in SCENARIOS if not named or s.name in named]
+
+
+def _named(arch: Arch, kernels: tuple[str, ...]) -> list[Case]:
+    """The scenarios that a way to boot is there for, on each kernel."""
+    found = []
+    for boot in arch.names("option"):
+        for name in arch.get(f"option {boot}", "scenarios").split():
+            base = name.removesuffix("-kdump")
+            kdump = "no" if name == base else "yes"
+            found += [case(BY_NAME[base], arch, kernel=k, kdump=kdump, boot=boot) for k in kernels]
+    return found
 
 
 def pairwise(arches: list[Arch], kernels: dict[str, str] | None = None) -> list[Case]:
@@ -225,4 +247,5 @@ def pairwise(arches: list[Arch], kernels: dict[str, str] | None = None) -> list[
             slice_.append(case(scenario, arch, **best))
         if not arch.get("tests", "slice") and (missing := sorted(p for p, times in seen.items() if not times)):
             raise AssertionError(f"{arch.name}: pairs of options that no case of the slice has: {missing[:3]}")
+        slice_ += [c for c in _named(arch, options["kernel"]) if not c.impossible]
     return slice_

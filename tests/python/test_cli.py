@@ -73,7 +73,8 @@ class Slice(unittest.TestCase):
         for arch in arches:
             mine = [c for c in cases if c.arch is arch]
             possible = [s for s in scenarios.in_slice(arch)
-                        if any(not scenarios.case(s, arch, kdump=k).impossible for k in ("no", "yes"))]
+                        if any(not scenarios.case(s, arch, kdump=k, boot=b).impossible for k in ("no", "yes")
+                               for b in scenarios.options_of(arch)["boot"])]
             self.assertEqual({c.scenario.name for c in mine}, {s.name for s in possible}, arch.name)
         # With one architecture only, a scenario runs once in the slice; which way is counted over all.
         if len(arches) > 1:

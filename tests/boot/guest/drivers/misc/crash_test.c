@@ -31,6 +31,7 @@
 #include <linux/kmsg_dump.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/nmi.h>
 #include <linux/panic.h>
 #include <linux/panic_notifier.h>
@@ -79,7 +80,7 @@ static void beat(void)
 
 static unsigned long us_since_panic(void)
 {
-	return (unsigned long)(get_cycles() - panic_at) * 1000 / (cycles_per_ms ?: 1);
+	return div64_u64((u64)(cycles_t)(get_cycles() - panic_at) * 1000, cycles_per_ms ?: 1);
 }
 
 /* mdelay() is not to be trusted on a CPU whose delay loop was badly calibrated. */
@@ -199,7 +200,7 @@ static void crash_test_irq_work(struct irq_work *work)
 static struct irq_work irq_work = IRQ_WORK_INIT_HARD(crash_test_irq_work);
 
 /* Called in NMI context on each CPU that sent itself an NMI, and for any other NMI. */
-static bool crash_test_nmi(struct pt_regs *regs)
+static bool __maybe_unused crash_test_nmi(struct pt_regs *regs)
 {
 	enum role role = roles[raw_smp_processor_id()];
 
@@ -388,7 +389,7 @@ static void calibrate(void)
 
 	mdelay(20);
 	c = get_cycles() - c;
-	cycles_per_ms = (unsigned long)c * 1000 / (unsigned long)ktime_us_delta(ktime_get(), t);
+	cycles_per_ms = div64_u64((u64)c * 1000, ktime_us_delta(ktime_get(), t));
 }
 
 static ssize_t crash_test_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What 32-bit Arm's rewired functions need from the backend. */
+#ifndef _ARM_CRASH_STOP_COMPAT_H
+#define _ARM_CRASH_STOP_COMPAT_H
+
+#include <linux/cpumask.h>
+#include <linux/crash_stop.h>
+#include <linux/processor.h>
+#include <linux/spinlock.h>
+
+/* Index of each rung, for the handlers that report back. */
+#define ARM_RUNG_IPI	0
+
+/* arch/arm/kernel/smp.c, where the IPIs are private */
+void crash_stop_send_ipi(const struct cpumask *mask);
+
+/* The holder may have been stopped; and while it prints, another may panic. */
+static inline void crash_stop_lock_die(arch_spinlock_t *lock)
+{
+	if (!IS_ENABLED(CONFIG_CRASH_STOP)) {
+		arch_spin_lock(lock);
+		return;
+	}
+	while (!panic_mutex_is_mine() && !arch_spin_trylock(lock)) {
+		crash_stop_poll(NULL);
+		cpu_relax();
+	}
+}
+
+#endif /* _ARM_CRASH_STOP_COMPAT_H */
