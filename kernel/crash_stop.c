@@ -18,6 +18,7 @@
  *    line: it parks in crash_stop_cpu_online() and the line does not count it.
  *  - A reboot whose ladder has just ended is overtaken by a panic: it can still
  *    print its own report line.
+ *  - A CPU stops when a reboot ends, and a panic overtakes that: not counted.
  *  - A task inside kmsg_dump() is preempted and moves to another CPU: the
  *    ladder's patience goes to the CPU on which it entered.
  *
@@ -58,12 +59,6 @@ static struct crash_ladder {
 
 static struct crash_stop_result crash_result;
 
-/** crash_stop_begun - has any CPU begun to stop the others? */
-bool crash_stop_begun(void)
-{
-	return atomic_read(&crash_stopper) != PANIC_CPU_INVALID;
-}
-
 /* Take the CPUs off the list that have stopped or gone. */
 static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 {
@@ -77,7 +72,8 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 			/* it has said how */
 		} else if (rung && rung->stopped && rung->stopped(cpu)) {
 			p->how = rung - arch_crash_stop_backend()->rungs;
-			atomic_set(&p->state, CRASH_CPU_STOPPED);
+			/* Pairs as an acknowledgment does: remote.litmus. */
+			atomic_set_release(&p->state, CRASH_CPU_STOPPED);
 		} else if (!cpu_online(cpu)) {
 			cpumask_clear_cpu(cpu, &l->seen);
 		} else {
@@ -228,12 +224,13 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		why = CRASH_STOP_PANIC;
 	l = &crash_ladders[why];
 
+	/* One of two that reboot: reboot.litmus. A panic stops it: signal.litmus. */
+	if (why == CRASH_STOP_REBOOT &&
+	    !atomic_try_cmpxchg(&crash_stopper, &old, this_cpu) && old != this_cpu)
+		crash_stop_self(NULL);
 	if (l->done)
 		goto out;
-	if (why == CRASH_STOP_REBOOT) {
-		if (!atomic_try_cmpxchg(&crash_stopper, &old, this_cpu) && old != this_cpu)
-			crash_stop_self(NULL);
-	} else {
+	if (why == CRASH_STOP_PANIC) {
 		/* The panic inherits what a reboot has stopped. */
 		if (!l->next_rung) {
 			cpumask_copy(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen);
@@ -242,7 +239,10 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		}
 		atomic_set(&crash_stopper, this_cpu);
 	}
-	/* Pairs with smp_mb() in crash_stop_cpu_online(). */
+	/*
+	 * Pairs with smp_mb() in crash_stop_cpu_online(): online.litmus. Before
+	 * the signals, whose handlers look at crash_stopper: signal.litmus.
+	 */
 	smp_mb();
 
 	crash_clock_start(&l->clock);
@@ -257,6 +257,12 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		backend->after_stop(why);
 	if (why == CRASH_STOP_REBOOT) {
 		crash_stop_report();
+		/*
+		 * Pairs with the claim in panic_mutex_take(): this CPU sees it and
+		 * parks, or the owner inherits what this ladder has seen, and finds
+		 * stopped who was: inherit.litmus, inherit-stopped.litmus.
+		 */
+		smp_mb();
 		crash_stop_poll(NULL);
 		crash_stop_leave_online_mask();
 	}
@@ -272,9 +278,3 @@ const struct crash_stop_result *crash_stop_result(void)
 	return crash_result.left ? &crash_result : NULL;
 }
 EXPORT_SYMBOL_GPL(crash_stop_result);
-
-/** crash_stop_complete - has a stop ended with every other CPU standing still? */
-bool crash_stop_complete(void)
-{
-	return crash_result.left && crash_result.stopped == crash_result.cpus;
-}

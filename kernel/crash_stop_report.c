@@ -74,6 +74,14 @@ void crash_stop_report(void)
 		pr_emerg("_stext is at 0x%lx\n", (unsigned long)_stext);
 }
 
+/** crash_stop_complete - has a stop ended with every other CPU standing still? */
+bool crash_stop_complete(void)
+{
+	const struct crash_stop_result *r = crash_stop_result();
+
+	return r && r->stopped == r->cpus;
+}
+
 /**
  * crash_stop_leave_online_mask - take the stopped CPUs out of cpu_online_mask
  *

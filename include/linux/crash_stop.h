@@ -154,12 +154,15 @@ struct crash_stop_result {
  *	Returns: whether @raise can work on this machine. When absent: always.
  * @raise: called by: the ladder, once per rung and stop. Context: any,
  *	interrupts off. Must: signal the CPUs of the mask, which holds no
- *	stopped CPU and not the caller. Must not: wait for a CPU, a device,
+ *	stopped CPU and not the caller, behind all that the caller has stored:
+ *	smp_mb() went before, but does not order a call into firmware or a
+ *	write to a system register. Must not: wait for a CPU, a device,
  *	firmware or a hypervisor without a deadline, or take a lock. When
  *	absent: does not build a ladder, so it may not be.
  * @stopped: called by: the ladder, on each poll. Context: as @raise. Returns:
  *	true once that CPU is known to stand still without its own
- *	acknowledgment. When absent: only the acknowledgment counts.
+ *	acknowledgment, and its stores are visible. When absent: only the
+ *	acknowledgment counts.
  */
 struct crash_rung {
 	const char *name;
@@ -192,6 +195,10 @@ struct crash_rung {
  * @after_stop: called by: the CPU that stopped the others, right after the
  *	ladder. Must not: take away anything that a kmsg dumper needs. When
  *	absent: nothing.
+ * @firmware_dump: called by: the owner, once the log is saved, before the crash
+ *	kernel. Must: have the firmware dump the machine, if it is set up to,
+ *	which ends this kernel; come back if not, or if it fails. When absent:
+ *	there is no such firmware.
  * @verifies_image: machine_kexec() looks whether the image is as it was loaded,
  *	and comes back, having said why, when it is not.
  * @before_crash_kernel: called by: the owner, once the log is saved and an
@@ -207,6 +214,7 @@ struct crash_stop_backend {
 	void (*park)(enum crash_stop_why why);
 	void (*release)(int how);
 	void (*after_stop)(enum crash_stop_why why);
+	void (*firmware_dump)(void);
 	bool verifies_image;
 	void (*before_crash_kernel)(struct pt_regs *regs);
 };
@@ -256,10 +264,9 @@ void crash_dump_end(int cpu);
 /* kernel/crash_stop.c */
 const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why);
 const struct crash_stop_result *crash_stop_result(void);
-bool crash_stop_begun(void);
-bool crash_stop_complete(void);
 
 /* kernel/crash_stop_cpu.c */
+bool crash_stop_begun(void);
 bool crash_stop_receive(struct pt_regs *regs, int rung);
 void crash_stop_poll(struct pt_regs *regs);
 void __noreturn crash_stop_self(struct pt_regs *regs);
@@ -268,12 +275,16 @@ void crash_stop_capture(struct pt_regs *regs);
 void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
 
-/* A lock that is held although all others stand still will not be released. */
+/*
+ * A lock that is held once the others are being stopped may never be released, by
+ * one of them or by what has faulted on the owner.
+ */
 #define crash_lock_stuck(lock) \
-	(panic_mutex_is_mine() && crash_stop_result() && spin_is_locked(lock))
+	(panic_mutex_is_mine() && crash_stop_begun() && spin_is_locked(lock))
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);
+bool crash_stop_complete(void);
 void crash_stop_leave_online_mask(void);
 void crash_stop_mask_backtrace(struct cpumask *mask);
 

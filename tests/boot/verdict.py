@@ -90,10 +90,10 @@ def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
     if case.get("kdump") == "no" and case.get("end") == "hang":
         j.check("K4", len(e.pcs) == 2 and all(len(r) == case.cpus for r in e.pcs),
                 "QEMU did not show every CPU twice")
-        for cpu, function in enumerate(e.pcs[-1] if e.pcs else []):
+        for cpu in range(case.cpus):
             if cpu != e.owner and (cpu not in running or cpu in case.scenario.late):
-                j.check("K4", bool(parked.fullmatch(function)) and e.pcs[0][cpu] == e.pcs[1][cpu],
-                        f"QEMU shows CPU {cpu} in {function}")
+                j.check("K4", all(parked.fullmatch(r[cpu]) for r in e.pcs if len(r) == case.cpus),
+                        f"QEMU shows CPU {cpu} in {' and '.join(r[cpu] for r in e.pcs if len(r) == case.cpus)}")
 
 
 def _order(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
@@ -139,6 +139,9 @@ def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
     j.check("K9", len(e.notes) in cpus, f"{len(e.notes)} notes for {case.cpus} CPUs")
     j.check("K9", int(e.vmcoreinfo.get("NUMBER(crash_stop_cpus)", -1)) + 1 in cpus, "vmcoreinfo has no count of CPUs")
     j.check("K9", len(e.states) in cpus, "the states of the CPUs were not found through vmcoreinfo")
+    if case.data("crash_cpus"):
+        free = int(case.data("crash_cpus")) - len(case.unstopped - {e.owner} - set(s.late))
+        j.check("K4", e.crash_cpus == free, f"the crash kernel has {e.crash_cpus} CPUs, and {free} were free for it")
     if len(e.notes) != case.cpus:
         return
     # Where the owner takes its registers itself, it does so as a loser does.
@@ -161,8 +164,11 @@ def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
     parked = arch.get("registers", "parked")
     for cpu, note in enumerate(e.notes):
         pattern = expected.get(cpu, rf"(?!{parked})\w.*")
-        j.check("K9", bool(re.fullmatch(pattern, note.function)),
-                f"note {cpu} shows {note.function or 'no registers'}, expected {pattern}")
+        j.check("K9", note.shows(pattern), f"note {cpu} shows {note.function or 'no registers'}, expected {pattern}")
+
+
+def _log(j: _Judge, e: Evidence) -> None:
+    j.check("K8", e.report is not None and any(e.report in line for line in e.log), "the log in the dump has no report line")
 
 
 def _image(j: _Judge, case: Case, e: Evidence) -> None:
@@ -202,6 +208,8 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
         j.check("K7", not e.nested, f"{e.nested} nested panics, though nothing faults")
     if booted:
         _dump(j, case, e, arch)
+        if arch.get("tests", "log_in_dump") == "yes":
+            _log(j, e)
     if s.reboot is not None:
         j.check("K10", e.owner == 1 and bool(e.dumps), "the panic's owner did not get to save the log")
     _image(j, case, e)

@@ -287,6 +287,20 @@ static void reboot_that_comes_back_behind_the_panic(unsigned int variant)
 	CHECK_INT(crash_stop_result()->left->bits, 0x1);
 }
 
+/* One that the reboot could not stop reboots as well: it parks, late as it is. */
+static void reboot_on_a_cpu_that_a_reboot_left(unsigned int variant)
+{
+	(void)variant;
+	plan[0].program = program_restart;
+	plan[3].program = program_restart;
+	plan[3].at = 3000 * MS;
+	plan[3].masked = plan[3].deaf[NMI] = true;
+	CHECK_INT(kernel_boot(), MACHINE_QUIET);
+	CHECK_INT(event_count(EV_RESUMED, 0, ANY), 1);
+	CHECK_INT(event_count(EV_RESUMED, 3, ANY), 0);
+	CHECK(cpu_parked(3));
+}
+
 const struct test reboot_tests[] = {
 	T(reboot_stops_the_others),
 	T_N(reboot_is_patient, 2),
@@ -302,5 +316,6 @@ const struct test reboot_tests[] = {
 	T(panic_on_a_cpu_that_a_reboot_stopped),
 	T_N(reboot_whose_raise_faults, 2),
 	T(reboot_that_comes_back_behind_the_panic),
+	T(reboot_on_a_cpu_that_a_reboot_left),
 	{ }
 };
