@@ -70,15 +70,9 @@ static void __noreturn crash_stop_park(int how)
 	bool *released = this_cpu_ptr(&crash_cpu_released);
 
 	for (;;) {
-<<<<<<< HEAD
-		/* Pairs with atomic_set_release() in crash_stop_release(). */
+		/* Pairs with atomic_set_release() in crash_stop_release(): release.litmus. */
 		if (backend->release && !*released && atomic_read_acquire(&crash_released)) {
 			*released = true;
-=======
-		/* Pairs with atomic_set_release() in crash_stop_release(): release.litmus. */
-		if (!released && atomic_read_acquire(&crash_released)) {
-			released = true;
->>>>>>> litmus
 			backend->release(how);
 		} else if (backend->park) {
 			backend->park(crash_stop_why());
