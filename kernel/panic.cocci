@@ -271,9 +271,11 @@
  	if (kexec_crash_image) {
  		struct pt_regs R;
 -		crash_setup_regs(&R, regs);
-+		crash_setup_regs(&R, crash_stop_owner_regs(regs));
- 		crash_save_vmcoreinfo();
+-		crash_save_vmcoreinfo();
 -		machine_crash_shutdown(&R);
++		crash_setup_regs(&R, crash_stop_owner_regs(regs));
++		if (!IS_ENABLED(CONFIG_CRASH_STOP))
++			crash_save_vmcoreinfo();
 +		if (IS_ENABLED(CONFIG_CRASH_STOP))
 +			crash_stop_before_crash_kernel(&R);
 +		else

@@ -154,12 +154,15 @@ struct crash_stop_result {
  *	Returns: whether @raise can work on this machine. When absent: always.
  * @raise: called by: the ladder, once per rung and stop. Context: any,
  *	interrupts off. Must: signal the CPUs of the mask, which holds no
- *	stopped CPU and not the caller. Must not: wait for a CPU, a device,
+ *	stopped CPU and not the caller, behind all that the caller has stored:
+ *	smp_mb() went before, but does not order a call into firmware or a
+ *	write to a system register. Must not: wait for a CPU, a device,
  *	firmware or a hypervisor without a deadline, or take a lock. When
  *	absent: does not build a ladder, so it may not be.
  * @stopped: called by: the ladder, on each poll. Context: as @raise. Returns:
  *	true once that CPU is known to stand still without its own
- *	acknowledgment. When absent: only the acknowledgment counts.
+ *	acknowledgment, and its stores are visible. When absent: only the
+ *	acknowledgment counts.
  */
 struct crash_rung {
 	const char *name;
@@ -272,9 +275,12 @@ void crash_stop_capture(struct pt_regs *regs);
 void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
 
-/* A lock that is held although all others stand still will not be released. */
+/*
+ * A lock that is held once the others are being stopped may never be released, by
+ * one of them or by what has faulted on the owner.
+ */
 #define crash_lock_stuck(lock) \
-	(panic_mutex_is_mine() && crash_stop_result() && spin_is_locked(lock))
+	(panic_mutex_is_mine() && crash_stop_begun() && spin_is_locked(lock))
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);

@@ -74,7 +74,8 @@ def commands(kernel: Kernel, case: scenarios.Case) -> list[str]:
     load = [f"kexec {crash_append}"] if case.get("kdump") == "yes" else []
     before = [f"{c} {crash_append}" if c == "loop-kexec" else c for c in s.before]
     act = f"write {scenarios.PROC} {s.act or 'none=1'}"
-    return load + before + [act] + list(s.after)
+    restart = kernel.arch.get("tests", "before_restart") if case.get("end") == "restart" else ""
+    return load + ([restart] if restart else []) + before + [act] + list(s.after)
 
 
 def run(kernel: Kernel, case: scenarios.Case, mark: str = "") -> Run:

@@ -41,6 +41,11 @@ class Note:
 
     pid: int
     function: str
+    stack: list[str] = dataclasses.field(default_factory=list)  # functions on its stacks, where init looked
+
+    def shows(self, pattern: str) -> bool:
+        """Is the CPU in such a function, or called from one?"""
+        return any(re.fullmatch(pattern, f) for f in [self.function, *self.stack])
 
 
 @dataclasses.dataclass
@@ -69,6 +74,7 @@ class Evidence:
     crash_cpus: int | None = None  # that the crash kernel has
     notes: list[Note] = dataclasses.field(default_factory=list)
     vmcoreinfo: dict[str, str] = dataclasses.field(default_factory=dict)
+    log: list[str] = dataclasses.field(default_factory=list)  # the log in the vmcore, from the panic on
     states: dict[int, tuple[int, int, int, str]] = dataclasses.field(default_factory=dict)  # state, note, how, message
     restarted: bool = False
     store: list[str] = dataclasses.field(default_factory=list)  # lines of the Panic record
@@ -148,8 +154,9 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
     record: list[str] = []
     phase = "boot"
     hexes = []
+    stacks: dict[int, list[int]] = {}
     for at, raw in transcript.lines:
-        line = raw if raw.startswith("store|") else STAMP.sub("", raw)
+        line = raw if raw.startswith(("store|", "log|")) else STAMP.sub("", raw)
         if line.startswith("guest: crash kernel"):
             phase, e.crash_kernel_at = "crash kernel", at
             if found := re.search(r"(\d+) CPUs", line):
@@ -164,6 +171,10 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
                 _console_line(e, at, line)
         elif found := re.match(r"guest: note \d+ ([0-9a-f]+)", line):
             hexes.append(found[1])
+        elif found := re.match(r"guest: stack (\d+)((?: [0-9a-f]+)*)", line):
+            stacks[int(found[1])] = [int(word, 16) for word in found[2].split()]
+        elif line.startswith("log| "):
+            e.log.append(line.removeprefix("log| "))
         elif found := re.match(r"guest: vmcoreinfo (\S+?)=(.*)", line):
             e.vmcoreinfo[found[1]] = found[2]
         elif found := re.match(r'guest: state (\d+) state (\d+) note (\d+) how (-?\d+) us \d+ msg "(.*)"', line):
@@ -186,7 +197,10 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         for line in e.store:
             _console_line(e, at, STAMP.sub("", line))
     offset = _offset(e.said, symbols)
-    e.notes = [_note(h, arch, symbols, int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset) for h in hexes]
+    moved = int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset
+    e.notes = [_note(h, arch, symbols, moved) for h in hexes]
+    for cpu, words in stacks.items():
+        e.notes[cpu].stack = [symbols.name(word - moved) for word in words]
     e.decoded = _decode(e.store, symbols)
     for reading in transcript.registers:
         pcs = re.findall(arch.get("registers", "monitor_pc"), reading)

@@ -27,6 +27,8 @@ TOTAL_S = 240.0
 BOOT_SILENCE_S = 20.0
 BOOT_TRIES = 3
 MONITOR_S = 10.0
+# Where a kernel ends in a state that QEMU knows for a crash (s390's disabled wait).
+PANICKED = "GUEST_PANICKED"
 # Until the machine is taken for hung after the kernel's last word.
 SETTLE_S = 0.15
 
@@ -69,6 +71,7 @@ class Monitor:
     """QEMU's machine protocol on a socket."""
 
     def __init__(self, path: pathlib.Path, qemu: subprocess.Popen) -> None:
+        self.panicked = False
         self._socket = socket.socket(socket.AF_UNIX)
         deadline = time.monotonic() + MONITOR_S
         while True:
@@ -83,18 +86,28 @@ class Monitor:
                     qemu.kill()
                     raise Unusable(f"{qemu.args[0]}: its monitor did not come up within {MONITOR_S:.0f} s") from error
                 time.sleep(0.02)
-        self._file = self._socket.makefile("rw")
+        # Without a buffer, so that select() knows of every line.
+        self._file = self._socket.makefile("rwb", buffering=0)
         self._file.readline()
         self._ask({"execute": "qmp_capabilities"})
 
+    def fileno(self) -> int:
+        """For select()."""
+        return self._socket.fileno()
+
+    def listen(self) -> dict:
+        """What QEMU says next; events are looked at, answers returned."""
+        line = self._file.readline()
+        said = json.loads(line) if line else {"error": "QEMU has ended"}
+        self.panicked = self.panicked or said.get("event") == PANICKED
+        return said
+
     def _ask(self, request: dict) -> dict:
-        self._file.write(json.dumps(request) + "\n")
-        self._file.flush()
-        while line := self._file.readline():
-            answer = json.loads(line)
+        self._file.write(json.dumps(request).encode() + b"\n")
+        while True:
+            answer = self.listen()
             if "return" in answer or "error" in answer:
                 return answer
-        return {}
 
     def registers(self) -> str:
         """The registers of all CPUs."""
@@ -126,12 +139,20 @@ class Guest:
     def next_line(self, quiet_s: float = SILENCE_S) -> str | None:
         """The next console line; None when there is none for quiet_s or no more at all."""
         while b"\n" not in self._pending:
+            if self.monitor.panicked:
+                self.monitor.panicked = False
+                self.transcript.lines.append((time.monotonic() - self._start, f"# QEMU: {PANICKED}"))
+                return PANICKED
             now = time.monotonic()
             left = min(self._last + quiet_s, self._start + TOTAL_S) - now
             if left <= 0:
                 self.transcript.end = "timeout" if now >= self._start + TOTAL_S else "silent"
                 return None
-            if not select.select([self._qemu.stdout], [], [], left)[0]:
+            ready = select.select([self._qemu.stdout, self.monitor], [], [], left)[0]
+            if self._qemu.stdout not in ready:
+                if ready and "error" in self.monitor.listen():
+                    self.transcript.end = "qemu"
+                    return None
                 continue
             data = os.read(self._qemu.stdout.fileno(), 65536)
             if not data:
@@ -171,8 +192,8 @@ def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
     """Boot, give the commands, and follow the machine until it has restarted.
 
     A command is given when the one before was answered; the last one panics.
-    When the kernel has said last_word, its registers are read and the reset
-    button is pressed. A second "guest: ready" ends the run.
+    When the kernel has said last_word, or QEMU that it has ended, its registers
+    are read and the reset button is pressed. A second "guest: ready" ends the run.
 
     A first kernel that falls silent while it boots says nothing about a panic
     (emulated ones do so now and then): the reset button is pressed again, a few
@@ -207,7 +228,7 @@ def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
                     break
             if todo and line.startswith(("guest: ready", "guest: kexec", "guest: write", "guest: loop")):
                 guest.send(todo.pop(0))
-            if last_word in line and boots == 1:
+            if (last_word in line or line == PANICKED) and boots == 1:
                 time.sleep(SETTLE_S)
                 guest.transcript.registers.append(guest.monitor.registers())
                 time.sleep(SETTLE_S)

@@ -164,8 +164,11 @@ def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
     parked = arch.get("registers", "parked")
     for cpu, note in enumerate(e.notes):
         pattern = expected.get(cpu, rf"(?!{parked})\w.*")
-        j.check("K9", bool(re.fullmatch(pattern, note.function)),
-                f"note {cpu} shows {note.function or 'no registers'}, expected {pattern}")
+        j.check("K9", note.shows(pattern), f"note {cpu} shows {note.function or 'no registers'}, expected {pattern}")
+
+
+def _log(j: _Judge, e: Evidence) -> None:
+    j.check("K8", e.report is not None and any(e.report in line for line in e.log), "the log in the dump has no report line")
 
 
 def _image(j: _Judge, case: Case, e: Evidence) -> None:
@@ -205,6 +208,8 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
         j.check("K7", not e.nested, f"{e.nested} nested panics, though nothing faults")
     if booted:
         _dump(j, case, e, arch)
+        if arch.get("tests", "log_in_dump") == "yes":
+            _log(j, e)
     if s.reboot is not None:
         j.check("K10", e.owner == 1 and bool(e.dumps), "the panic's owner did not get to save the log")
     _image(j, case, e)

@@ -12,7 +12,11 @@
  *	reboot
  *
  * In the crash kernel it prints the notes of /proc/vmcore, what vmcoreinfo says
- * of the stop, and the per-CPU states that it points to, and restarts.
+ * of the stop, the per-CPU states that it points to, and what the crashed kernel's
+ * log has from the panic on, and restarts. Where notes do not show what a CPU did
+ * because the crash kernel made them later, note_sp= and frame_next= on its command
+ * line say where a note has the stack pointer and a frame its predecessor: then
+ * the code addresses on each CPU's stacks are printed, too.
  *
  * Every line of its own begins with "guest: ".
  */
@@ -33,6 +37,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -215,11 +220,103 @@ static void show_states(const char *text, int notes)
 	}
 }
 
+#define STACK_SIZE 16384
+#define STACKS 4
+#define TEXT_SIZE (32 << 20)
+
+/* The code addresses on the stacks that the frames of a CPU lie on. */
+static void show_stack(int cpu, const uint8_t *note, const char *text)
+{
+	const char *at = getenv("note_sp"), *next = getenv("frame_next");
+	uint64_t start = info(text, "SYMBOL(_stext)=", 16), sp, frame, word;
+
+	if (!at || !next || !start)
+		return;
+	memcpy(&sp, note + atoi(at), sizeof(sp));
+	printf("guest: stack %d", cpu);
+	for (int i = 0; i < STACKS; i++) {
+		uint64_t end = (sp | (STACK_SIZE - 1)) + 1;
+
+		for (uint64_t p = sp; p < end && peek(p, &word, sizeof(word)); p += sizeof(word))
+			if (word >= start && word < start + TEXT_SIZE)
+				printf(" %lx", (long)word);
+		for (frame = sp; frame >= sp && frame < end;)
+			if (!peek(frame + atoi(next), &frame, sizeof(frame)))
+				frame = 0;
+		if (!frame)
+			break;
+		sp = frame;
+	}
+	printf("\n");
+}
+
+static uint64_t peek_word(uint64_t addr)
+{
+	unsigned long word = 0;
+
+	peek(addr, &word, sizeof(word));
+	return word;
+}
+
+/* The last word of the kernel's log, as Documentation/admin-guide/kdump/gdbmacros.txt reads it. */
+static void show_log(const char *text)
+{
+	uint64_t prb = peek_word(info(text, "SYMBOL(prb)=", 16));
+	uint64_t descs = prb + info(text, "OFFSET(printk_ringbuffer.desc_ring)=", 10);
+	uint64_t data = prb + info(text, "OFFSET(printk_ringbuffer.text_data_ring)=", 10);
+	uint64_t lpos = info(text, "OFFSET(prb_desc.text_blk_lpos)=", 10);
+	uint64_t id, last, mask, size, base;
+	uint32_t count_bits = 0, size_bits = 0;
+	bool panic = false;
+
+	if (!prb)
+		return;
+	peek(descs + info(text, "OFFSET(prb_desc_ring.count_bits)=", 10), &count_bits, 4);
+	peek(data + info(text, "OFFSET(prb_data_ring.size_bits)=", 10), &size_bits, 4);
+	size = 1ull << size_bits;
+	base = peek_word(data + info(text, "OFFSET(prb_data_ring.data)=", 10));
+	mask = ~0ul >> 2; /* the two bits above hold the state */
+	id = peek_word(descs + info(text, "OFFSET(prb_desc_ring.tail_id)=", 10));
+	last = peek_word(descs + info(text, "OFFSET(prb_desc_ring.head_id)=", 10));
+	for (uint64_t left = 1ull << count_bits; left; left--, id = (id + 1) & mask) {
+		uint64_t slot = id & ((1ull << count_bits) - 1);
+		uint64_t desc = peek_word(descs + info(text, "OFFSET(prb_desc_ring.descs)=", 10)) +
+				slot * info(text, "SIZE(prb_desc)=", 10);
+		uint64_t rec = peek_word(descs + info(text, "OFFSET(prb_desc_ring.infos)=", 10)) +
+			       slot * info(text, "SIZE(printk_info)=", 10);
+		uint64_t begin = peek_word(desc + lpos +
+					   info(text, "OFFSET(prb_data_blk_lpos.begin)=", 10));
+		uint64_t end = peek_word(desc + lpos +
+					 info(text, "OFFSET(prb_data_blk_lpos.next)=", 10));
+		unsigned int state = peek_word(desc + info(text, "OFFSET(prb_desc.state_var)=", 10)) /
+				     (mask + 1);
+		char line[1024] = "", *rest = line, *part;
+		uint16_t len = 0;
+		uint64_t ns = 0;
+
+		peek(rec + info(text, "OFFSET(printk_info.text_len)=", 10), &len, 2);
+		peek(rec + info(text, "OFFSET(printk_info.ts_nsec)=", 10), &ns, 8);
+		/* A block that would wrap lies at the start of the ring. */
+		if (begin / size != end / size && end % size)
+			begin = 0;
+		if (len >= sizeof(line))
+			len = sizeof(line) - 1;
+		if ((state == 1 || state == 2) && !(begin & 1))
+			peek(base + begin % size + sizeof(long), line, len);
+		panic |= !strncmp(line, "Kernel panic", 12);
+		while (panic && (part = strsep(&rest, "\n")))
+			printf("log| [%5llu.%06llu] %s\n", (unsigned long long)ns / 1000000000,
+			       (unsigned long long)ns / 1000 % 1000000, part);
+		if (id == last)
+			break;
+	}
+}
+
 static void show_core(void)
 {
 	ElfW(Ehdr) head;
 	ElfW(Phdr) *p;
-	uint8_t *at, *end;
+	uint8_t *at, *end, *first[MAX_CPUS];
 	const char *text = "";
 	int notes = 0;
 
@@ -243,6 +340,8 @@ static void show_core(void)
 		if (!n[0])
 			break;
 		if (!strcmp(name, "CORE") && n[2] == NT_PRSTATUS) {
+			if (notes < MAX_CPUS)
+				first[notes] = desc;
 			printf("guest: note %d ", notes++);
 			for (uint32_t i = 0; i < n[1]; i++)
 				printf("%02x", desc[i]);
@@ -261,16 +360,25 @@ static void show_core(void)
 				say("vmcoreinfo %.*s", len, line);
 		}
 	show_states(text, notes);
+	for (int i = 0; i < notes && i < MAX_CPUS; i++)
+		show_stack(i, first[i], text);
+	show_log(text);
 	say("vmcore holds %d notes", notes);
 }
 
 int main(void)
 {
 	char *line = NULL;
+	struct termios tty;
 	size_t size = 0;
 
-	/* What the kernel says would come between the lines of the evidence. */
+	/* What the kernel says would come between the lines of the evidence ... */
 	klogctl(CONSOLE_OFF, NULL, 0);
+	/* ... and so would a slow console's echo of a command. */
+	if (!tcgetattr(STDIN_FILENO, &tty)) {
+		tty.c_lflag &= ~ECHO;
+		tcsetattr(STDIN_FILENO, TCSANOW, &tty);
+	}
 	mkdir("/proc", 0555);
 	mkdir("/sys", 0555);
 	mkdir("/pstore", 0755);

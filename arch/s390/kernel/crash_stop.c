@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * crash_stop on s390.
+ *
+ *	rung 0, "ipi": emergency signal, an external interruption; a CPU that may
+ *		finish its critical section does not die with a lock that the
+ *		store needs
+ *	rung 1, "stop": SIGP STOP, which no CPU can mask; it has stopped when
+ *		SIGP SENSE says so
+ *
+ * A CPU that parks stops itself by SIGP, since the crash kernel builds the notes
+ * by SIGP STORE STATUS AT ADDRESS, which works on stopped CPUs only: there is
+ * no capture here, and the stack of a CPU that lost a panic unwinds to it. The
+ * crash kernel is booted from CPU 0, whose own state is on its restart stack.
+ *
+ * SIGP is asynchronous and may answer "busy" (z/Architecture Principles of
+ * Operation, SA22-7832, chapter 4, "CPU Signaling and Response"), so each order
+ * is repeated with a bound.
+ *
+ * Races that are accepted:
+ *  - A reboot's SIGP STOP hits a CPU that has just claimed the panic: the CPU
+ *    that reboots starts it again, in s390_quiesce(), before it parks.
+ *  - A PSW restart resets CPU 0 in the moment in which that claims the panic.
+ *  - A machine check that tells of damage stops the machine, as it always did.
+ *
+ * Hooks: quiesce, park, after_stop, before_crash_kernel.
+ */
+#include <linux/atomic.h>
+#include <linux/crash_stop.h>
+#include <linux/delay.h>
+#include <linux/panic.h>
+#include <linux/reboot.h>
+#include <linux/smp.h>
+#include <asm/debug.h>
+#include <asm/processor.h>
+#include <asm/sigp.h>
+#include <asm/smp.h>
+
+#include "crash_stop_compat.h"
+
+#define SIGP_BUSY_US	100	/* for an order that another one is in the way of */
+#define SIGP_SETTLE_US	1000	/* from "I stop" to stopped, for all CPUs together */
+
+static int s390_sigp(unsigned int cpu, u8 order, u32 *status)
+{
+	int address = smp_cpu_get_cpu_address(cpu);
+	unsigned int us;
+	int cc;
+
+	for (us = 0; us <= SIGP_BUSY_US; us++) {
+		cc = __pcpu_sigp(address, order, 0, status);
+		if (cc != SIGP_CC_BUSY)
+			break;
+		udelay(1);
+	}
+	return cc;
+}
+
+static bool s390_stands_still(unsigned int cpu)
+{
+	u32 status = 0;
+
+	return s390_sigp(cpu, SIGP_SENSE, &status) == SIGP_CC_STATUS_STORED &&
+	       (status & (SIGP_STATUS_STOPPED | SIGP_STATUS_CHECK_STOP));
+}
+
+static void s390_raise_ipi(const struct cpumask *mask)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, mask) {
+		crash_stop_set_ec(cpu);
+		s390_sigp(cpu, SIGP_EMERGENCY_SIGNAL, NULL);
+	}
+}
+
+/* The CPU that has sent SIGP STOP for a reboot. */
+static int s390_rebooter = PANIC_CPU_INVALID;
+
+static void s390_raise_stop(const struct cpumask *mask)
+{
+	unsigned int cpu;
+
+	if (!panic_mutex_is_mine())
+		s390_rebooter = raw_smp_processor_id();
+	for_each_cpu(cpu, mask) {
+		/* A reboot stops nobody any more once a panic is claimed. */
+		if (panic_mutex_is_lost())
+			return;
+		s390_sigp(cpu, SIGP_STOP, NULL);
+	}
+}
+
+static bool s390_stopped(unsigned int cpu)
+{
+	return s390_stands_still(cpu) && atomic_read(&panic_cpu) != cpu;
+}
+
+static const struct crash_rung s390_rungs[] = {
+	[S390_RUNG_IPI] = {
+		.name		= "ipi",
+		.raise		= s390_raise_ipi,
+	},
+	[S390_RUNG_STOP] = {
+		.name		= "stop",
+		.reaches_masked	= true,
+		.raise		= s390_raise_stop,
+		.stopped	= s390_stopped,
+	},
+};
+
+/* START is busy while a STOP is under way, and does nothing to a CPU that runs. */
+static void s390_quiesce(enum crash_stop_why why)
+{
+	if (why == CRASH_STOP_PANIC && s390_rebooter == raw_smp_processor_id())
+		s390_sigp(atomic_read(&panic_cpu), SIGP_START, NULL);
+}
+
+static void s390_park(enum crash_stop_why why)
+{
+	smp_stop_cpu();
+}
+
+/*
+ * Debug areas are tried, not waited for: a stopped CPU may hold their locks.
+ * Machine checks stay pending, since the handler would end the machine.
+ */
+static void s390_after_stop(enum crash_stop_why why)
+{
+	debug_set_critical();
+	__load_psw_mask(CRASH_STOP_PSW_MASK);
+}
+
+static void __maybe_unused s390_before_crash_kernel(struct pt_regs *regs)
+{
+	unsigned int cpu, us = 0;
+
+	for_each_online_cpu(cpu)
+		while (cpu != raw_smp_processor_id() && crash_stop_cpu_stopped(cpu) &&
+		       !s390_stands_still(cpu) && us++ < SIGP_SETTLE_US)
+			udelay(1);
+	machine_crash_shutdown(regs);
+}
+
+static const struct crash_stop_backend s390_backend = {
+	.rungs			= s390_rungs,
+	.nr_rungs		= ARRAY_SIZE(s390_rungs),
+	.quiesce		= s390_quiesce,
+	.park			= s390_park,
+	.after_stop		= s390_after_stop,
+#ifdef CONFIG_CRASH_STOP_DUMP
+	.verifies_image		= true,
+	.before_crash_kernel	= s390_before_crash_kernel,
+#endif
+};
+
+const struct crash_stop_backend *arch_crash_stop_backend(void)
+{
+	return &s390_backend;
+}
+
+/**
+ * crash_stop_psw_restart - somebody has pressed PSW restart
+ *
+ * While nobody owns a crash it returns. A CPU that the owner has stopped stops
+ * again; the owner itself, which then seems to hang, goes on behind the step
+ * that it is in.
+ *
+ * Context: the restart stack, interrupts off; the CPU may be offline.
+ */
+void crash_stop_psw_restart(void)
+{
+	int owner = atomic_read(&panic_cpu);
+
+	if (owner == PANIC_CPU_INVALID)
+		return;
+	if (owner != smp_find_processor_id(stap()))
+		smp_stop_cpu();
+	panic("PSW restart");
+}

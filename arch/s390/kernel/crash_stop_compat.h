@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What s390 kernels from 6.1 on call differently, under one name each. */
+#ifndef _S390_CRASH_STOP_COMPAT_H
+#define _S390_CRASH_STOP_COMPAT_H
+
+#include <linux/crash_stop.h>
+#include <linux/irqflags.h>
+#include <linux/spinlock.h>
+#include <linux/version.h>
+#include <asm/processor.h>
+#include <asm/ptrace.h>
+#include <asm/smp.h>
+
+/* Index of each rung, for the handlers that report back. */
+#define S390_RUNG_IPI	0
+#define S390_RUNG_STOP	1
+
+/* Interrupts and machine checks off. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define CRASH_STOP_PSW_MASK	PSW_KERNEL_BITS
+#else
+#define CRASH_STOP_PSW_MASK	(PSW_KERNEL_BITS | PSW_MASK_DAT)
+#endif
+
+#ifdef CONFIG_CRASH_STOP
+/* In arch/s390/kernel/smp.c: the emergency signal is to stop this CPU. */
+void crash_stop_set_ec(int cpu);
+void crash_stop_psw_restart(void);
+#else
+static inline void crash_stop_psw_restart(void) { }
+#endif
+
+/* The emergency signal has arrived. */
+static inline void crash_stop_signalled(void)
+{
+	if (IS_ENABLED(CONFIG_CRASH_STOP))
+		crash_stop_receive(NULL, S390_RUNG_IPI);
+	else
+		smp_stop_cpu();
+}
+
+/* The holder may have been stopped; and while it prints, another may panic. */
+static inline void crash_stop_lock_die(spinlock_t *lock)
+{
+	if (!IS_ENABLED(CONFIG_CRASH_STOP)) {
+		spin_lock_irq(lock);
+		return;
+	}
+	local_irq_disable();
+	while (!panic_mutex_is_mine() && !spin_trylock(lock)) {
+		crash_stop_poll(NULL);
+		cpu_relax();
+	}
+}
+
+/* The owner of a panic has not taken it, and keeps interrupts off. */
+static inline void crash_stop_unlock_die(spinlock_t *lock)
+{
+	if (!panic_mutex_is_mine())
+		spin_unlock_irq(lock);
+}
+
+#endif /* _S390_CRASH_STOP_COMPAT_H */
