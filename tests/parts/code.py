@@ -44,7 +44,7 @@ def mutants(args: argparse.Namespace) -> Results:
 def verdicts(args: argparse.Namespace) -> Results:
     """The verdict code on recorded consoles, and the other Python modules."""
     code, text = call([sys.executable, "-m", "unittest", "-v", "-b", "test_verdict", "test_apply", "test_build", "test_cli",
-                       "test_porting", "test_litmus"], ROOT / "tests/python")
+                       "test_porting", "test_litmus", "test_firmware"], ROOT / "tests/python")
     results = [(m[1], "" if m[2] == "ok" else m[2])
                for m in re.finditer(r"^(test_\w+) .*?\.\.\. (ok|FAIL|ERROR)", text, re.M | re.S)]
     if code or not results:
