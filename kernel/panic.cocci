@@ -20,7 +20,7 @@
 // rule: makefile
 // file: kernel/Makefile
 // after: obj-$(CONFIG_SMP) += smp.o
-+obj-$(CONFIG_CRASH_STOP) += panic_mutex.o crash_step.o crash_clock.o
++obj-$(CONFIG_CRASH_STOP) += panic_mutex.o crash_step.o crash_notify.o crash_clock.o
 +obj-$(CONFIG_CRASH_STOP) += crash_stop.o crash_stop_cpu.o crash_stop_report.o
 +obj-$(CONFIG_CRASH_STOP_DUMP) += crash_stop_dump.o
 

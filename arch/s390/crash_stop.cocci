@@ -141,7 +141,7 @@
  	unsigned long flags;
  	int rc;
 +
-+	if (crash_lock_stuck(&sclp_lock))
++	if (crash_alone() && spin_is_locked(&sclp_lock))
 +		return -EIO;
  	...
  }
@@ -150,7 +150,7 @@
 // file: drivers/s390/char/sclp.c
 @@ @@
  sclp_trace(4, "SYN1", ...);
-+if (crash_lock_stuck(&sclp_lock))
++if (crash_alone() && spin_is_locked(&sclp_lock))
 +	return;
 
 // rule: s390-sclp-wait-end
