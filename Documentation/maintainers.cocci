@@ -16,6 +16,7 @@
 +F:	include/linux/crash_stop.h
 +F:	kernel/Kconfig.crash_stop
 +F:	kernel/crash_clock.c
++F:	kernel/crash_notify.c
 +F:	kernel/crash_step.c
 +F:	kernel/crash_stop*
 +F:	kernel/panic_mutex.c

@@ -173,6 +173,7 @@
 +	return invoke_sdei_fn(SDEI_1_0_FN_SDEI_EVENT_SIGNAL, event_num,
 +			      mpidr, 0, 0, 0, NULL);
 +}
++
 +NOKPROBE_SYMBOL(sdei_event_signal);
 +
 +bool sdei_is_present(void)
