@@ -190,3 +190,9 @@
 +/* Defined with CONFIG_CRASH_STOP, as in Linux 7.3. */
 +int sdei_event_signal(u32 event_num, u64 mpidr);
 +bool sdei_is_present(void);
+
+// rule: arm64-sdei-number
+// file: include/uapi/linux/arm_sdei.h
+// kernels: 6.1 6.12
+// after: #define SDEI_1_0_FN_SDEI_INTERRUPT_RELEASE		SDEI_1_0_FN(0x0E)
++#define SDEI_1_0_FN_SDEI_EVENT_SIGNAL			SDEI_1_0_FN(0x0F)
