@@ -102,11 +102,13 @@ def fragment(arch: Arch, variant: str = PLAIN) -> str:
     return "".join(f"{symbol}={value}\n" for symbol, value in wanted.items())
 
 
-def _known(tree: pathlib.Path, symbol: str) -> bool:
-    """Does any Kconfig of the tree define this symbol?"""
+def _known(kernel: Kernel, symbol: str) -> bool:
+    """Does any Kconfig of the tree define this symbol, other architectures' aside?"""
     name = symbol.removeprefix("CONFIG_")
-    grep = ["grep", "-rqsE", "--include=Kconfig*", rf"^[[:space:]]*(menu)?config {name}$", str(tree)]
-    return subprocess.run(grep).returncode == 0
+    places = [p for p in kernel.tree.iterdir() if p.name != "arch" and p.name[0] != "."]
+    places.append(kernel.tree / "arch" / kernel.arch.folder.name)
+    grep = ["grep", "-rqsE", "--include=Kconfig*", rf"^[[:space:]]*(menu)?config {name}$"]
+    return subprocess.run(grep + [str(p) for p in places]).returncode == 0
 
 
 def configure(kernel: Kernel, log: pathlib.Path) -> None:
@@ -126,7 +128,7 @@ def configure(kernel: Kernel, log: pathlib.Path) -> None:
         make(kernel, "allnoconfig", log=log, extra=(f"KCONFIG_ALLCONFIG={stamp}",))
     got = (kernel.out / ".config").read_text()
     lost = [s for s in re.findall(r"^(CONFIG_\w+)=y", wanted, re.M)
-            if f"\n{s}=y\n" not in got and _known(kernel.tree, s)]
+            if f"\n{s}=y\n" not in got and _known(kernel, s)]
     if lost:
         stamp.unlink()
         raise Unusable(f"Linux {kernel.title} {kernel.arch.name}: {lost[0]} was asked for and did not survive "

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Debian packages: what is missing is installed when we may, or named."""
+"""Debian packages: what is missing is installed when we may, or named; other suites are used beside ours."""
 
 from __future__ import annotations
 
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -38,3 +39,37 @@ def need(*packages: str) -> None:
     if run.returncode:
         why = (run.stderr.strip() or run.stdout.strip()).splitlines()[-1:]
         raise Unusable(f"packages could not be installed ({''.join(why)}); try: {line}")
+
+
+def run(command: list[str], cwd: pathlib.Path | None = None, env: dict[str, str] | None = None, given: str = "") -> str:
+    """What a command prints; when it fails, the last line of what it says."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, input=given)
+    if done.returncode:
+        lines = (done.stderr.strip() or done.stdout.strip() or "failed").splitlines()
+        raise Unusable(f"{command[0]}: {lines[-1]}")
+    return done.stdout
+
+
+def _repositories() -> list[tuple[str, str]]:
+    """Where this machine gets Debian from: (address, label)."""
+    targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Origin: Debian"])
+    found = [tuple(line.split(" ", 1)) for line in targets.splitlines()]
+    return sorted(set(found)) or []
+
+
+def other_suites(suites: tuple[str, ...], folder: pathlib.Path) -> list[str]:
+    """apt options for suites that this machine does not have, in lists of our own, which are fetched."""
+    security = {uri for uri, label in _repositories() if label == "Debian-Security"}
+    plain = {uri for uri, label in _repositories() if label == "Debian"}
+    lines = [f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {uri} {suite} main"
+             for suite in suites for uri in sorted(security if "security" in suite else plain)]
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "sources.list").write_text("\n".join(lines) + "\n")
+    (folder / "status").touch()
+    settings = {"Dir::Etc::SourceList": "sources.list", "Dir::State::Lists": "lists",
+                "Dir::Cache": "cache", "Dir::Cache::archives": "cache/archives", "Dir::State::status": "status"}
+    options = [a for k, v in settings.items() for a in ("-o", f"{k}={folder / v}")] + [
+        "-o", "Dir::Etc::SourceParts=-", "-o", "APT::Sandbox::User=root"]
+    run(["apt-get", "-qq", *options, "update"])
+    return options

@@ -12,14 +12,12 @@
  * it, which comes back through panic() on the same CPU, finds it taken and goes
  * on with the next. DUMP, KEXEC and those that call notifiers are walks, of
  * which each part, a dumper or a notifier, counts; so is STOP, whose parts are
- * the rungs, and which the ladder counts itself. A notifier of the lowest
- * priority may not return: those are for NOTIFY_LAST, when there is nothing
- * left to do. After CRASH_NESTED_MAX such entries only the crash
- * kernel is tried, then the restart, then nothing: a hardware watchdog, if
- * there is one, ends it.
+ * the rungs, and which the ladder counts itself. After CRASH_NESTED_MAX such
+ * entries only the crash kernel is tried, then the restart, then nothing: a
+ * hardware watchdog, if there is one, ends it.
  *
- * Races that are accepted: a dumper or notifier is registered by a CPU that did
- * not stop while the walk is on; a nested entry may skip one or run one twice.
+ * Races that are accepted: a dumper is registered by a CPU that did not stop
+ * while the walk is on; a nested entry may skip one or run one twice.
  *
  * Hooks: none.
  */
@@ -31,14 +29,11 @@
 #include <linux/kernel.h>
 #include <linux/kmsg_dump.h>
 #include <linux/limits.h>
-#include <linux/notifier.h>
+#include <linux/minmax.h>
 #include <linux/panic.h>
-#include <linux/panic_notifier.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
-#include <linux/rcupdate.h>
 #include <linux/reboot.h>
-#include <linux/sched/clock.h>
 #include <linux/smp.h>
 #include <linux/time64.h>
 
@@ -54,11 +49,8 @@ static struct {
 	unsigned int cursor;	/* parts that this pass over the walk has met */
 	unsigned int nested;
 	void *what;		/* the part under way */
-	u64 since_ns;		/* when it was entered */
+	struct crash_clock clock; /* what has been waited in it; see crash_part_late() */
 } crash;
-
-ATOMIC_NOTIFIER_HEAD(crash_log_list);
-ATOMIC_NOTIFIER_HEAD(crash_console_list);
 
 static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_CALM]		= "message",
@@ -78,13 +70,23 @@ static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_NOTIFY_LAST]	= "last notifiers",
 };
 
+static void crash_part_begins(void *what)
+{
+	crash.what = what;
+	crash.clock = (struct crash_clock){};
+	crash_clock_start(&crash.clock);
+}
+
 /* The shortest way out, shorter with every call. */
 static void crash_bail_out(unsigned int beyond)
 {
-	if (beyond == 1 && crash.step < CRASH_KEXEC) {
+	if (beyond == 1 && crash.step <= CRASH_KEXEC &&
+	    crash.what != (void *)crash_stop_before_crash_kernel) {
 		pr_emerg("too many nested panics, only the crash kernel is tried\n");
-		crash.step = CRASH_DUMP;
-		crash.part = UINT_MAX;
+		if (crash.step < CRASH_KEXEC) {
+			crash.step = CRASH_DUMP;
+			crash.part = UINT_MAX;
+		}
 		return;
 	}
 	if (beyond <= 2 && panic_timeout)
@@ -100,14 +102,17 @@ static void crash_bail_out(unsigned int beyond)
  */
 void crash_step_nested(void)
 {
+	const char *name = crash_step_names[crash.step];
+
+	/* What is said from here on is no longer on the time of the part that failed. */
+	crash_part_begins(crash.what);
 	if (++crash.nested > CRASH_NESTED_MAX)
 		crash_bail_out(crash.nested - CRASH_NESTED_MAX);
 	if (crash.what)
-		pr_emerg("nested panic in step \"%s\" (%ps), going on behind it\n",
-			 crash_step_names[crash.step], crash.what);
+		pr_emerg("nested panic in step \"%s\" (%ps), going on behind it\n", name,
+			 crash.what);
 	else
-		pr_emerg("nested panic in step \"%s\", going on behind it\n",
-			 crash_step_names[crash.step]);
+		pr_emerg("nested panic in step \"%s\", going on behind it\n", name);
 }
 
 static bool crash_step_is_walk(enum crash_step step)
@@ -133,10 +138,9 @@ bool crash_step(enum crash_step step)
 	if (step == crash.step)
 		return crash_step_is_walk(step);
 	crash.part = 0;
-	crash.what = NULL;
-	crash.since_ns = sched_clock();
+	crash_part_begins(NULL);
 	crash.step = step;
-	/* Stored before the step is taken; only this CPU's own faults look. */
+	/* Stored before the step is taken; only this CPU's own faults look, so no litmus test. */
 	barrier();
 	return true;
 }
@@ -154,85 +158,40 @@ bool crash_substep(void *what)
 	crash.cursor = cursor + 1;
 	if (cursor < crash.part)
 		return false;
-	crash.what = what;
-	crash.since_ns = sched_clock();
+	crash_part_begins(what);
 	crash.part = cursor + 1;
 	barrier();
 	return true;
 }
 
 /**
- * crash_step_sys_info - is it time to add to the log what is to be saved with it?
- * @post_notifiers: crash_kexec_post_notifiers
+ * crash_step_shortest - pass over the parts that are not on the shortest way out
  *
- * With an image the crash kernel has all of it, and the log stays short. Runs
- * the notifiers of crash_log_list; the caller adds sys_info().
- *
- * Return: whether to take the step.
+ * Return: whether that is the way, on which the parts behind still count.
  */
-bool crash_step_sys_info(bool post_notifiers)
+bool crash_step_shortest(void)
 {
-	if ((!post_notifiers && crash_stop_have_image()) || !crash_step(CRASH_SYS_INFO))
+	if (crash.nested <= CRASH_NESTED_MAX)
 		return false;
-	atomic_notifier_call_chain(&crash_log_list, 0, NULL);
+	crash.cursor = max(crash.cursor, crash.part);
 	return true;
 }
 
 /**
- * crash_part_late - for a driver's wait without a deadline: is the part too long?
+ * crash_part_late - has the part under way waited too long?
+ *
+ * For the wait of a driver that has no deadline of its own, which calls it on
+ * each turn. A turn counts for 1 ms at the most; see crash_clock.c.
  *
  * Context: any.
- * Return: true on the owner, CRASH_PART_MAX_MS after it entered the part.
+ * Return: true on the owner, once the part has waited for CRASH_PART_MAX_MS.
  */
 bool crash_part_late(void)
 {
-	return panic_mutex_is_mine() &&
-	       sched_clock() - crash.since_ns > CRASH_PART_MAX_MS * (u64)NSEC_PER_MSEC;
-}
-
-/* Call the notifiers of a list, each one a part of the walk. */
-static void crash_call(struct atomic_notifier_head *list, bool last, char *msg)
-{
-	struct notifier_block *nb, *next;
-
-	rcu_read_lock();
-	for (nb = rcu_dereference_raw(list->head); nb; nb = next) {
-		bool is_last = nb->priority == INT_MIN;
-
-		next = rcu_dereference_raw(nb->next);
-		if (is_last != last || !crash_substep(nb->notifier_call))
-			continue;
-		if (nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
-			break;
-	}
-	rcu_read_unlock();
-}
-
-/**
- * crash_notify - call the panic notifiers
- * @step: CRASH_NOTIFY_EARLY or CRASH_NOTIFY for those that return,
- *	CRASH_NOTIFY_LAST for those of the lowest priority, which may not
- * @msg: the panic's message
- *
- * Context: the owner.
- */
-void crash_notify(enum crash_step step, char *msg)
-{
-	if (crash_step(step))
-		crash_call(&panic_notifier_list, step == CRASH_NOTIFY_LAST, msg);
-}
-
-/**
- * crash_show - bring out what the consoles have buffered
- * @step: CRASH_SHOW, CRASH_SHOW_REST, or CRASH_KEXEC, which is under way
- *
- * Context: the owner.
- */
-void crash_show(enum crash_step step)
-{
-	/* Not on the shortest way out. */
-	if (crash.nested <= CRASH_NESTED_MAX && (step == CRASH_KEXEC || crash_step(step)))
-		crash_call(&crash_console_list, false, NULL);
+	if (!panic_mutex_is_mine())
+		return false;
+	crash_clock_poll(&crash.clock);
+	return crash.clock.ns > CRASH_PART_MAX_MS * (u64)NSEC_PER_MSEC;
 }
 
 /**
@@ -271,7 +230,7 @@ bool crash_dump_part(struct kmsg_dumper *dumper)
  * crash_dump_end - kmsg_dump() is over on this CPU
  * @cpu: what crash_dump_begin() returned
  *
- * Parks, if a gentle stop signal came in the meantime.
+ * Parks, if a gentle stop signal came in the meantime: dump-end.litmus.
  */
 void crash_dump_end(int cpu)
 {

@@ -18,6 +18,7 @@
  *    line: it parks in crash_stop_cpu_online() and the line does not count it.
  *  - A reboot whose ladder has just ended is overtaken by a panic: it can still
  *    print its own report line.
+ *  - A CPU stops when a reboot ends, and a panic overtakes that: not counted.
  *  - A task inside kmsg_dump() is preempted and moves to another CPU: the
  *    ladder's patience goes to the CPU on which it entered.
  *
@@ -71,7 +72,7 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 			/* it has said how */
 		} else if (rung && rung->stopped && rung->stopped(cpu)) {
 			p->how = rung - arch_crash_stop_backend()->rungs;
-			/* A panic that overtakes a reboot may read it. */
+			/* Pairs as an acknowledgment does: remote.litmus. */
 			atomic_set_release(&p->state, CRASH_CPU_STOPPED);
 		} else if (!cpu_online(cpu)) {
 			cpumask_clear_cpu(cpu, &l->seen);
@@ -223,6 +224,7 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		why = CRASH_STOP_PANIC;
 	l = &crash_ladders[why];
 
+	/* One of two that reboot: reboot.litmus. A panic stops it: signal.litmus. */
 	if (why == CRASH_STOP_REBOOT &&
 	    !atomic_try_cmpxchg(&crash_stopper, &old, this_cpu) && old != this_cpu)
 		crash_stop_self(NULL);
@@ -237,7 +239,10 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		}
 		atomic_set(&crash_stopper, this_cpu);
 	}
-	/* Pairs with smp_mb() in crash_stop_cpu_online(). */
+	/*
+	 * Pairs with smp_mb() in crash_stop_cpu_online(): online.litmus. Before
+	 * the signals, whose handlers look at crash_stopper: signal.litmus.
+	 */
 	smp_mb();
 
 	crash_clock_start(&l->clock);
@@ -254,7 +259,8 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		crash_stop_report();
 		/*
 		 * Pairs with the claim in panic_mutex_take(): this CPU sees it and
-		 * parks, or the owner inherits what this ladder has seen.
+		 * parks, or the owner inherits what this ladder has seen, and finds
+		 * stopped who was: inherit.litmus, inherit-stopped.litmus.
 		 */
 		smp_mb();
 		crash_stop_poll(NULL);

@@ -61,15 +61,18 @@ static enum crash_stop_why crash_stop_why(void)
 	return atomic_read(&panic_cpu) == PANIC_CPU_INVALID ? CRASH_STOP_REBOOT : CRASH_STOP_PANIC;
 }
 
+/* This CPU has begun to do so, and will not again, if it comes back through a fault. */
+static DEFINE_PER_CPU(bool, crash_cpu_released);
+
 static void __noreturn crash_stop_park(int how)
 {
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
-	bool released = !backend->release;
+	bool *released = this_cpu_ptr(&crash_cpu_released);
 
 	for (;;) {
-		/* Pairs with atomic_set_release() in crash_stop_release(). */
-		if (!released && atomic_read_acquire(&crash_released)) {
-			released = true;
+		/* Pairs with atomic_set_release() in crash_stop_release(): release.litmus. */
+		if (backend->release && !*released && atomic_read_acquire(&crash_released)) {
+			*released = true;
 			backend->release(how);
 		} else if (backend->park) {
 			backend->park(crash_stop_why());
@@ -90,6 +93,7 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	 * Not RUNNING any more: the capture or quiescing below us faulted, or an
 	 * NMI lost a panic on top of it. It will not be resumed, so finish in its
 	 * place: capture once more, but quiesce only if that has not begun.
+	 * Fully ordered, before crash_stop_why() looks for a panic: why.litmus.
 	 */
 	if (!atomic_try_cmpxchg(&me->state, &old, CRASH_CPU_CAPTURING) &&
 	    old == CRASH_CPU_CAPTURING)
@@ -103,7 +107,12 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 		if (backend->quiesce)
 			backend->quiesce(crash_stop_why());
 	}
-	/* Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(). */
+	/*
+	 * Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(), for the
+	 * registers, the message and all that this CPU has done: acknowledge.litmus,
+	 * message.litmus, note-kept.litmus, note-abandoned.litmus, image.litmus,
+	 * release.litmus, inherit-stopped.litmus.
+	 */
 	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
 	crash_stop_park(me->how);
 }
@@ -174,7 +183,7 @@ void crash_stop_cpu_online(void)
 {
 	/*
 	 * Pairs with smp_mb() in crash_stop_other_cpus(): either this CPU sees
-	 * that the stop has begun, or the ladder sees this CPU online.
+	 * that the stop has begun, or the ladder sees this CPU online: online.litmus.
 	 */
 	smp_mb();
 	if (crash_stop_wanted())
@@ -188,13 +197,18 @@ void crash_stop_cpu_online(void)
  */
 void crash_stop_release(void)
 {
-	/* Pairs with atomic_read_acquire() in crash_stop_park(). */
+	/* Pairs with atomic_read_acquire() in crash_stop_park(): release.litmus. */
 	atomic_set_release(&crash_released, 1);
 }
 
 /** crash_stop_cpu_stopped - has @cpu acknowledged? Then its registers are visible. */
 bool crash_stop_cpu_stopped(unsigned int cpu)
 {
-	/* Pairs with atomic_set_release() in crash_stop_here(). */
+	/*
+	 * Pairs with atomic_set_release() in crash_stop_here(), which names what for,
+	 * and in crash_collect(): acknowledge.litmus, message.litmus, remote.litmus,
+	 * note-kept.litmus, note-abandoned.litmus, image.litmus, release.litmus,
+	 * inherit-stopped.litmus.
+	 */
 	return atomic_read_acquire(&per_cpu(crash_stop_cpu, cpu).state) == CRASH_CPU_STOPPED;
 }

@@ -63,6 +63,10 @@ void __noclone crash_stop_note(struct pt_regs *regs, int cpu)
 	struct pt_regs here;
 
 	crash_clock_start(&clock);
+	/*
+	 * One writer: note-writer.litmus, note-kept.litmus, note-abandoned.litmus.
+	 * Fully ordered, behind the placeholder: note-late.litmus.
+	 */
 	do {
 		if (old == CRASH_NOTE_REGS)
 			return;
@@ -74,6 +78,7 @@ void __noclone crash_stop_note(struct pt_regs *regs, int cpu)
 
 	crash_setup_regs(&here, regs);
 	arch_crash_stop_backend()->capture(&here, cpu);
+	/* What says that it is whole comes last: note-whole.litmus, note-kept.litmus. */
 	atomic_set_release(&p->note, CRASH_NOTE_REGS);
 }
 
@@ -99,6 +104,7 @@ void crash_stop_placeholder(int cpu)
 	/* One that has stopped in the middle of it writes no more. */
 	if (crash_stop_cpu_stopped(cpu) && atomic_read(&p->note) == CRASH_NOTE_WRITING)
 		old = CRASH_NOTE_WRITING;
+	/* note-writer.litmus, note-kept.litmus, note-abandoned.litmus, note-late.litmus */
 	if (!crash_notes || !atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_PLACING))
 		return;
 	prstatus.common.pr_pid = CRASH_PLACEHOLDER_PID;
@@ -106,6 +112,7 @@ void crash_stop_placeholder(int cpu)
 	buf = append_elf_note(buf, NN_PRSTATUS, NT_PRSTATUS, &prstatus, sizeof(prstatus));
 	final_note(buf);
 	old = CRASH_NOTE_PLACING;
+	/* Pairs with the compare-and-exchange in crash_stop_note(): note-late.litmus. */
 	atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_PLACEHOLDER);
 }
 
@@ -146,6 +153,9 @@ bool crash_stop_have_image(void)
  * crash_stop_may_kexec - may the crash kernel be booted, and if not, say why
  * @locked: the kexec lock was free, and now is the caller's
  *
+ * If so, what it needs of this kernel is done, in parts, of which one that
+ * faults is skipped: vmcoreinfo was valid since boot.
+ *
  * Context: __crash_kexec(), on the owner.
  * Return: whether to go on; the caller still looks at kexec_crash_image.
  */
@@ -153,6 +163,7 @@ bool crash_stop_may_kexec(bool locked)
 {
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	static bool kept;	/* the lock, by a fault in one of the parts below */
+	bool say;
 
 	locked = locked || kept;
 	if (backend->firmware_dump && crash_substep(backend->firmware_dump)) {
@@ -160,22 +171,26 @@ bool crash_stop_may_kexec(bool locked)
 		backend->firmware_dump();
 		kept = false;
 	}
+	say = crash_substep(crash_stop_may_kexec);
 	if (!crash_stop_have_image()) {
-		if (locked)
+		if (say && locked)
 			pr_emerg("no crash kernel is loaded\n");
-		else
+		else if (say)
 			pr_emerg("crash kernel not booted: the kexec lock is held and there is no whole image\n");
 		return locked;
 	}
 	if (!locked && !crash_stop_complete()) {
-		pr_emerg("crash kernel not booted: the kexec lock is held and not all CPUs stopped\n");
+		if (say)
+			pr_emerg("crash kernel not booted: the kexec lock is held and not all CPUs stopped\n");
 		return false;
 	}
 	kept = locked;
-	if (crash_substep(crash_stop_may_kexec))
+	if (say)
 		pr_emerg("booting the crash kernel%s; its image %s verified\n",
 			 locked ? "" : ", though the kexec lock is held",
 			 backend->verifies_image ? "is" : "was not");
+	if (crash_substep(crash_save_vmcoreinfo))
+		crash_save_vmcoreinfo();
 	crash_show(CRASH_KEXEC);
 	return crash_substep(crash_stop_before_crash_kernel);
 }

@@ -47,6 +47,12 @@ enum panic_mutex_outcome panic_mutex_take(void)
 	int this_cpu = raw_smp_processor_id();
 	int old = PANIC_CPU_INVALID;
 
+	/*
+	 * One owner: claim.litmus, message.litmus. Fully ordered, before the owner
+	 * sets crash_stopper: why.litmus; and before it looks at what a reboot has
+	 * done, where it pairs with smp_mb() in crash_stop_other_cpus():
+	 * inherit.litmus, inherit-stopped.litmus.
+	 */
 	if (atomic_try_cmpxchg(&panic_cpu, &old, this_cpu))
 		return PANIC_MUTEX_ACQUIRED;
 	return old == this_cpu ? PANIC_MUTEX_MINE : PANIC_MUTEX_LOST;

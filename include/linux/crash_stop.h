@@ -154,12 +154,15 @@ struct crash_stop_result {
  *	Returns: whether @raise can work on this machine. When absent: always.
  * @raise: called by: the ladder, once per rung and stop. Context: any,
  *	interrupts off. Must: signal the CPUs of the mask, which holds no
- *	stopped CPU and not the caller. Must not: wait for a CPU, a device,
+ *	stopped CPU and not the caller, behind all that the caller has stored:
+ *	smp_mb() went before, but does not order a call into firmware or a
+ *	write to a system register. Must not: wait for a CPU, a device,
  *	firmware or a hypervisor without a deadline, or take a lock. When
  *	absent: does not build a ladder, so it may not be.
  * @stopped: called by: the ladder, on each poll. Context: as @raise. Returns:
  *	true once that CPU is known to stand still without its own
- *	acknowledgment. When absent: only the acknowledgment counts.
+ *	acknowledgment, and its stores are visible. When absent: only the
+ *	acknowledgment counts.
  */
 struct crash_rung {
 	const char *name;
@@ -250,13 +253,15 @@ __printf(2, 0) void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_
 /* kernel/crash_step.c */
 bool crash_step(enum crash_step step);
 bool crash_substep(void *what);
-bool crash_step_sys_info(bool post_notifiers);
 bool crash_part_late(void);
-void crash_notify(enum crash_step step, char *msg);
-void crash_show(enum crash_step step);
 int crash_dump_begin(enum kmsg_dump_reason reason);
 bool crash_dump_part(struct kmsg_dumper *dumper);
 void crash_dump_end(int cpu);
+
+/* kernel/crash_notify.c */
+bool crash_step_sys_info(bool post_notifiers);
+void crash_notify(enum crash_step step, char *msg);
+void crash_show(enum crash_step step);
 
 /* kernel/crash_stop.c */
 const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why);
@@ -272,10 +277,13 @@ void crash_stop_capture(struct pt_regs *regs);
 void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
 
-/* On the owner, once the others were stopped: a lock that is held stays so. */
+/*
+ * On the owner, once it has begun to stop the others: a lock that is held may
+ * never be released, by one of them or by what has faulted on the owner.
+ */
 static inline bool crash_alone(void)
 {
-	return panic_mutex_is_mine() && crash_stop_result();
+	return panic_mutex_is_mine() && crash_stop_begun();
 }
 
 /* kernel/crash_stop_report.c */

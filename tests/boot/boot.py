@@ -7,6 +7,7 @@ import dataclasses
 import pathlib
 import re
 import shlex
+import subprocess
 import tempfile
 import time
 
@@ -16,7 +17,9 @@ import qemu
 import scenarios
 import sources
 import verdict
+from archs import ROOT
 from build import Kernel
+from errors import Unusable
 
 # The kernel's last word when it does not restart by itself.
 LAST_WORD = "---[ end Kernel panic"
@@ -35,8 +38,22 @@ class Run:
     log: pathlib.Path
 
 
-def command(kernel: Kernel, case: scenarios.Case, store: pathlib.Path) -> list[str]:
-    """The QEMU command line of a case."""
+def _kernel(case: scenarios.Case, command: list[str], image: str, initrd: str, append: str,
+            files: pathlib.Path) -> list[str]:
+    """How QEMU is told what to boot: directly, or by a program that prepares files for it."""
+    prepare = shlex.split(case.data("prepare"))
+    if not prepare:
+        return ["-kernel", image, "-initrd", initrd, "-append", append]
+    files.mkdir(parents=True, exist_ok=True)
+    line = [str(ROOT / prepare[0]), *prepare[1:], image, initrd, append, str(files), *command]
+    run = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if run.returncode:
+        raise Unusable(f"{prepare[0]}: {(run.stderr.strip() or 'failed').splitlines()[-1]}")
+    return shlex.split(run.stdout)
+
+
+def command(kernel: Kernel, case: scenarios.Case, store: pathlib.Path, files: pathlib.Path) -> list[str]:
+    """The QEMU command line of a case; what is prepared for it goes to files, and stays."""
     arch, s = kernel.arch, case.scenario
     kept, booted = f"store {case.get('store')}", f"option {case.get('boot')}"
     old = kernel.version != "7.3" and s.append_old
@@ -46,9 +63,8 @@ def command(kernel: Kernel, case: scenarios.Case, store: pathlib.Path) -> list[s
               "crash_kexec_post_notifiers" if case.get("post") == "yes" else "",
               "" if "oops=" in s.append or case.get("poo") == "0" else "oops=panic"]
     args = shlex.split(arch.get(kept, "args").replace("@store@", str(store)))
-    return [arch.get("qemu", "binary"), *shlex.split(case.data("args")), *args,
-            "-kernel", str(kernel.image), "-initrd", str(guest.initrd(kernel)),
-            "-append", " ".join(filter(None, append))]
+    line = [arch.get("qemu", "binary"), *shlex.split(case.data("args")), *args]
+    return line + _kernel(case, line, str(kernel.image), str(guest.initrd(kernel)), " ".join(filter(None, append)), files)
 
 
 def commands(kernel: Kernel, case: scenarios.Case) -> list[str]:
@@ -65,15 +81,16 @@ def commands(kernel: Kernel, case: scenarios.Case) -> list[str]:
 def run(kernel: Kernel, case: scenarios.Case, mark: str = "") -> Run:
     """Run a case and judge it; the log is written whatever comes, its name ends in mark."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="crash-stop-") as tmp:
-        store = pathlib.Path(tmp, "store")
-        transcript = qemu.run(command(kernel, case, store), commands(kernel, case), LAST_WORD)
-    seconds = time.monotonic() - started
-    symbols = evidence.Symbols(kernel.out / "System.map")
-    facts = evidence.gather(transcript, kernel.arch, symbols)
     logs = sources.CACHE / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     title = re.sub(r"[^\w.]+", "-", kernel.title).strip("-")
-    log = logs / f"{kernel.arch.name}-{title}-{case.name}{mark}.log"
+    name = f"{kernel.arch.name}-{title}-{case.name}{mark}"
+    with tempfile.TemporaryDirectory(prefix="crash-stop-") as tmp:
+        line = command(kernel, case, pathlib.Path(tmp, "store"), logs / f"{name}.files")
+        transcript = qemu.run(line, commands(kernel, case), LAST_WORD)
+    seconds = time.monotonic() - started
+    symbols = evidence.Symbols(kernel.out / "System.map")
+    facts = evidence.gather(transcript, kernel.arch, symbols)
+    log = logs / f"{name}.log"
     log.write_text(transcript.text())
     return Run(kernel, case, transcript, facts, verdict.judge(case, facts, kernel.arch), seconds, log)

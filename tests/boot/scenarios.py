@@ -207,6 +207,17 @@ def in_slice(arch: Arch) -> list[Scenario]:
     return [s for s in SCENARIOS if not named or s.name in named]
 
 
+def _named(arch: Arch, kernels: tuple[str, ...]) -> list[Case]:
+    """The scenarios that a way to boot is there for, on each kernel."""
+    found = []
+    for boot in arch.names("option"):
+        for name in arch.get(f"option {boot}", "scenarios").split():
+            base = name.removesuffix("-kdump")
+            kdump = "no" if name == base else "yes"
+            found += [case(BY_NAME[base], arch, kernel=k, kdump=kdump, boot=boot) for k in kernels]
+    return found
+
+
 def pairwise(arches: list[Arch], kernels: dict[str, str] | None = None) -> list[Case]:
     """Each scenario on each architecture, options spread so that every pair of values occurs.
 
@@ -236,4 +247,5 @@ def pairwise(arches: list[Arch], kernels: dict[str, str] | None = None) -> list[
             slice_.append(case(scenario, arch, **best))
         if not arch.get("tests", "slice") and (missing := sorted(p for p, times in seen.items() if not times)):
             raise AssertionError(f"{arch.name}: pairs of options that no case of the slice has: {missing[:3]}")
+        slice_ += [c for c in _named(arch, options["kernel"]) if not c.impossible]
     return slice_

@@ -5,4 +5,4 @@ import pathlib
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "cross-build"), str(ROOT / "tests/boot")]
+sys.path[:0] = [str(ROOT / "cross-build"), str(ROOT / "tests"), str(ROOT / "tests/boot")]

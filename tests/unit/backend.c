@@ -226,6 +226,10 @@ static void fake_release(int how)
 	CHECK_INT(state(cpu), CRASH_CPU_STOPPED);
 	CHECK_INT(how, crash_stop_cpu[cpu].how);
 	event(EV_RELEASE, cpu, how);
+	if (plan[cpu].release_faults) {
+		plan[cpu].release_faults--;
+		panic("release faults on cpu %d", cpu);
+	}
 }
 
 void backend_releases(void)

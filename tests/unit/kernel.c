@@ -25,7 +25,7 @@ u64 place_ns[PLACES];
 void (*at_place)(unsigned int where);
 void (*in_placeholder)(void);
 enum fault fault_kind;
-bool post_notifiers, print_backtrace, kexec_locked;
+bool post_notifiers, print_backtrace, kexec_locked, kexec_returns;
 int redirect_to = -1;
 unsigned int nr_dumpers = 3;
 u64 dumper_ns[NR_DUMPERS];
@@ -61,6 +61,12 @@ static void step(enum crash_step step, enum place where)
 		place(where);
 }
 
+void crash_save_vmcoreinfo(void)
+{
+	place(PLACE_VMCOREINFO);
+	crash_stop_vmcoreinfo();
+}
+
 static void __crash_kexec(struct pt_regs *regs)
 {
 	bool locked = !kexec_locked;
@@ -71,11 +77,10 @@ static void __crash_kexec(struct pt_regs *regs)
 			struct pt_regs fixed_regs;
 
 			crash_setup_regs(&fixed_regs, crash_stop_owner_regs(regs));
-			place(PLACE_VMCOREINFO);
-			crash_stop_vmcoreinfo();
 			crash_stop_before_crash_kernel(&fixed_regs);
 			online_at_kexec = shim_online;
-			machine_stop(MACHINE_KEXEC);
+			if (!kexec_returns)
+				machine_stop(MACHINE_KEXEC);
 		}
 		kexec_locked = false;
 	}
@@ -259,23 +264,27 @@ static int notify_log(struct notifier_block *nb, unsigned long val, void *data)
 	return NOTIFY_DONE;
 }
 
+static int notify_console(struct notifier_block *nb, unsigned long val, void *data);
+static struct notifier_block consoles[NR_CONSOLES];
+
 static int notify_console(struct notifier_block *nb, unsigned long val, void *data)
 {
-	(void)nb, (void)val, (void)data;
-	place(PLACE_CONSOLE);
+	(void)val, (void)data;
+	place(PLACE_CONSOLE + (nb - consoles));
 	return NOTIFY_DONE;
 }
+
+static int notify_last(struct notifier_block *nb, unsigned long val, void *data);
+static struct notifier_block lasts[NR_LAST];
 
 static int notify_last(struct notifier_block *nb, unsigned long val, void *data)
 {
-	(void)nb, (void)val, (void)data;
-	place(PLACE_LAST);
+	(void)val, (void)data;
+	place(PLACE_LAST + (nb - lasts));
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block log_notifier = { .notifier_call = notify_log },
-	console_notifier = { .notifier_call = notify_console, .priority = INT_MIN + 1 },
-	last_notifier = { .notifier_call = notify_last, .priority = INT_MIN };
+static struct notifier_block log_notifier = { .notifier_call = notify_log };
 
 const char *kernel_symbol(void *fn)
 {
@@ -377,11 +386,21 @@ enum machine_end kernel_boot(void)
 
 	for (i = 0; i < NR_NOTIFIERS; i++) {
 		notifiers[i].notifier_call = notify;
-		notifiers[i].next = i + 1 < NR_NOTIFIERS ? &notifiers[i + 1] : &last_notifier;
+		notifiers[i].next = i + 1 < NR_NOTIFIERS ? &notifiers[i + 1] : lasts;
+	}
+	for (i = 0; i < NR_LAST; i++) {
+		lasts[i].notifier_call = notify_last;
+		lasts[i].priority = INT_MIN;
+		lasts[i].next = i + 1 < NR_LAST ? &lasts[i + 1] : NULL;
 	}
 	panic_notifier_list.head = notifiers;
 	crash_log_list.head = &log_notifier;
-	crash_console_list.head = &console_notifier;
+	for (i = 0; i < NR_CONSOLES; i++) {
+		consoles[i].notifier_call = notify_console;
+		consoles[i].priority = INT_MIN + 1;
+		consoles[i].next = i + 1 < NR_CONSOLES ? &consoles[i + 1] : NULL;
+	}
+	crash_console_list.head = consoles;
 	for (i = 0; i < nr_dumpers; i++)
 		dumpers[i].dump = i + 1 < nr_dumpers ? dump_log : dump_store;
 	backend_init();

@@ -8,7 +8,8 @@
 #
 #	mutate.sh BUILD-DIR [NAME...]
 #
-# CORE, API, SAN and SEEDS as for the Makefile.
+# CORE, API, SAN and SEEDS as for the Makefile. A file is one of the core, or the
+# API with its ending.
 
 set -u
 cd "$(dirname "$0")" || exit 2
@@ -16,6 +17,7 @@ O=$(realpath -m "${1:-build}")/mutant
 [ $# -gt 0 ] && shift
 only=" $* "
 core=$(realpath "${CORE:-../../kernel}")
+api=$(realpath "${API:-../../include}")
 seeds=${SEEDS:-25}
 export SAN="${SAN-}"
 
@@ -76,7 +78,7 @@ mutants()
 	part_not_advanced|crash_step|s/crash.part = cursor + 1;//
 	part_kept_for_the_next_walk|crash_step|s/^\tcrash.part = 0;//
 	cursor_not_reset|crash_step|s/crash.cursor = 0;//
-	stop_is_no_walk|crash_step|s/step == CRASH_STOP ||//
+	stop_is_no_walk|crash_step|s/BIT(CRASH_STOP) | //
 	nested_without_an_end|crash_step|s/++crash.nested > CRASH_NESTED_MAX/0/
 	bail_out_forgets_the_crash_kernel|crash_step|s/if (beyond == 1 &&/if (0 \&\&/
 	bail_out_runs_dumpers|crash_step|s/crash.part = UINT_MAX;//
@@ -84,11 +86,40 @@ mutants()
 	dump_outside_its_step|crash_step|s/|| crash.step != CRASH_DUMP//
 	leaves_kmsg_dump_and_runs_on|crash_step|/^void crash_dump_end/,$s/crash_stop_poll(NULL);/;/
 	takes_a_lock_after_the_stop|crash_step|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
-	last_notifiers_come_early|crash_step|s/(nb->priority == INT_MIN) != last/0/
+	last_notifiers_come_early|crash_notify|s/last == (nb->priority == INT_MIN)/true/
 	consoles_forgotten_before_the_crash_kernel|crash_stop_dump|s/crash_show(CRASH_KEXEC);//
-	consoles_on_the_shortest_way|crash_step|s/crash.nested <= CRASH_NESTED_MAX && //
+	consoles_on_the_shortest_way|crash_step|s/if (crash.nested <= CRASH_NESTED_MAX)/if (1)/
+	shortest_way_forgets_the_crash_kernel|crash_step|s/crash.cursor = max(crash.cursor, crash.part);/;/
+	fault_before_the_crash_kernel_is_the_last|crash_step|s/crash.step <= CRASH_KEXEC/crash.step < CRASH_KEXEC/
+	crash_kernel_begun_twice_on_the_shortest_way|crash_step|s/crash.what != (void \*)crash_stop_before_crash_kernel)/1)/
+	crash_kernel_walked_anew|crash_step|s/if (crash.step < CRASH_KEXEC)/if (1)/
+	nested_message_names_the_way_out|crash_step|s/\\n", name/\\n", crash_step_names[crash.step]/
+	nested_message_has_no_time|crash_step|s/^\tcrash_part_begins(crash.what);//
+	part_has_the_time_of_the_last|crash_step|s/^\tcrash_part_begins(what);/\tcrash.what = what;/
+	step_has_the_time_of_the_last|crash_step|s/^\tcrash_part_begins(NULL);/\tcrash.what = NULL;/
+	step_keeps_the_name_of_the_last_part|crash_step|s/^\tcrash_part_begins(NULL);/\tcrash_part_begins(crash.what);/
+	part_is_never_late|crash_step|s/return crash.clock.ns >.*/return false;/
+	part_is_late_for_everybody|crash_step|/^bool crash_part_late/,/^}/s/if (!panic_mutex_is_mine())/if (0)/
+	part_waits_for_a_still_clock|crash_step|s/crash_clock_poll(&crash.clock);/crash.clock.ns = sched_clock() - crash.clock.last_ns;/
+	console_walk_is_a_step|crash_step|s/BIT(CRASH_SHOW) | //
+	rest_of_consoles_is_a_step|crash_step|s/BIT(CRASH_SHOW_REST) | //
+	crash_kernel_is_a_step|crash_step|s/BIT(CRASH_KEXEC) | //
+	last_notifiers_are_a_step|crash_step|s/ | BIT(CRASH_NOTIFY_LAST)//
+	last_notifiers_never_come|crash_notify|s/step == CRASH_NOTIFY_LAST, msg/false, msg/
+	lock_waited_for_until_the_ladder_ends|crash_stop.h|/^static inline bool crash_alone/,/^}/s/crash_stop_begun()/crash_stop_result()/
+	lock_stuck_for_everybody|crash_stop.h|/^static inline bool crash_alone/,/^}/s/panic_mutex_is_mine() && //
+	lock_stuck_before_the_stop|crash_stop.h|/^static inline bool crash_alone/,/^}/s/ && crash_stop_begun()//
+	released_again_after_a_fault|crash_stop_cpu|s/bool \*released = .*/bool first = false, *released = \&first;/
+	refusal_repeated|crash_stop_dump|s/say = crash_substep(crash_stop_may_kexec)/say = true/
+	vmcoreinfo_begun_twice|crash_stop_dump|s/if (crash_substep(crash_save_vmcoreinfo))/if (1)/
+	vmcoreinfo_forgotten|crash_stop_dump|s/^\t\tcrash_save_vmcoreinfo();/\t\t;/
+	crash_kernel_begun_twice|crash_stop_dump|s/return crash_substep(crash_stop_before_crash_kernel)/return true/
+	firmware_dump_begun_twice|crash_stop_dump|s/ && crash_substep(backend->firmware_dump)//
+	firmware_dump_costs_the_lock|crash_stop_dump|s/^\t\tkept = locked;//
+	image_never_verified|crash_stop_dump|s/backend->verifies_image/0/
+	image_always_verified|crash_stop_dump|s/backend->verifies_image/1/
 	kept_lock_forgotten|crash_stop_dump|s/kept = locked;//
-	sys_info_with_an_image|crash_step|s/!post_notifiers && crash_stop_have_image()/0/
+	sys_info_with_an_image|crash_notify|s/!post_notifiers && crash_stop_have_image()/0/
 	claim_is_taken_away|panic_mutex|s/if (atomic_try_cmpxchg(&panic_cpu, &old, this_cpu))/old = atomic_xchg(\&panic_cpu, this_cpu);\n\tif (old == PANIC_CPU_INVALID)/
 	loser_forgets_its_message|panic_mutex|/^void __noreturn panic_mutex_park(/,/^}/s/panic_mutex_keep(fmt, args);//
 	nmi_claim_looks_nested|panic_mutex|s/if (entered)/if (1)/
@@ -117,7 +148,7 @@ mutants()
 
 build()
 {
-	make -s O="$O" CORE="$O/kernel" ${API:+API="$API"} "$O/unit" > "$O/log" 2>&1
+	make -s O="$O" CORE="$O/kernel" API="$O/api" "$O/unit" > "$O/log" 2>&1
 }
 
 unit()
@@ -133,8 +164,8 @@ fails()
 
 n=0 alive=0
 rm -rf "$O"
-mkdir -p "$O/kernel"
-cp "$core"/*.[ch] "$O/kernel" || exit 2
+mkdir -p "$O/kernel" "$O/api/linux"
+cp "$core"/*.[ch] "$O/kernel" && cp "$api/linux/crash_stop.h" "$O/api/linux" || exit 2
 build || { cat "$O/log"; exit 2; }
 SEEDS=$seeds unit || { grep '^not ok\|^# ' "$O/log"; echo "the core fails unbroken"; exit 1; }
 
@@ -142,8 +173,12 @@ mutants > "$O/table"
 while IFS='|' read -r name file sed; do
 	[ "$only" = "  " ] || case $only in *" $name "*) ;; *) continue ;; esac
 	n=$((n + 1))
-	sed "$sed" "$core/$file.c" > "$O/kernel/$file.c"
-	if cmp -s "$core/$file.c" "$O/kernel/$file.c"; then
+	case $file in
+	*.h) whole=$api/linux/$file broken=$O/api/linux/$file ;;
+	*) whole=$core/$file.c broken=$O/kernel/$file.c ;;
+	esac
+	sed "$sed" "$whole" > "$broken"
+	if cmp -s "$whole" "$broken"; then
 		fails "$name" "sed changes nothing"
 	elif ! build; then
 		fails "$name" "does not build: $(grep -m 1 error: "$O/log")"
@@ -152,7 +187,7 @@ while IFS='|' read -r name file sed; do
 	else
 		echo "ok $n - $name # $(sed -n 's/^not ok [0-9]* - //p' "$O/log")"
 	fi
-	cp "$core/$file.c" "$O/kernel/$file.c"
+	cp "$whole" "$broken"
 done < "$O/table"
 echo "1..$n"
 echo "$((n - alive)) killed, $alive not killed"

@@ -131,6 +131,9 @@ int printk(const char *fmt, ...)
 	strcpy(lines[nr_lines++].text, p);
 	if (strstr(p, "other CPUs stopped"))
 		place(PLACE_REPORT);
+	else if (strstr(p, "booting the crash kernel") || strstr(p, "crash kernel not booted") ||
+		 strstr(p, "no crash kernel is loaded"))
+		place(PLACE_GATE);
 	return len;
 }
 

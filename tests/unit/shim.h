@@ -118,6 +118,7 @@ void cpu_relax(void);
 	({ type a_ = (type)(a), b_ = (type)(b); a_ < b_ ? a_ : b_; })
 #define max_t(type, a, b)		\
 	({ type a_ = (type)(a), b_ = (type)(b); a_ > b_ ? a_ : b_; })
+#define max(a, b)		max_t(__typeof__(a), a, b)
 #define clamp_t(type, v, lo, hi)	min_t(type, max_t(type, v, lo), hi)
 
 /* words */
@@ -180,6 +181,8 @@ extern struct kimage *kexec_crash_image;
 u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t len);
 void final_note(u32 *buf);
 void crash_setup_regs(struct pt_regs *to, struct pt_regs *from);
+
+void crash_save_vmcoreinfo(void);
 
 /* As in the kernel, since the length of each line is what counts. */
 void vmcoreinfo_append_str(const char *fmt, ...);

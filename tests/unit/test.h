@@ -52,24 +52,27 @@ enum place {
 	PLACE_RAISED = PLACE_RAISE + CRASH_RUNGS_MAX, /* behind that; + rung */
 	PLACE_AFTER_STOP = PLACE_RAISED + CRASH_RUNGS_MAX,
 	PLACE_REPORT,		/* the line is in the log already */
-	PLACE_CONSOLE,		/* brings out what a console has buffered */
-	PLACE_NOTIFIER,		/* of the first one; + number */
+	PLACE_CONSOLE,		/* brings out what the first one has buffered; + number */
+	PLACE_NOTIFIER = PLACE_CONSOLE + 2, /* of the first one; + number */
 	PLACE_LOG = PLACE_NOTIFIER + 3, /* a notifier that adds to the log */
 	PLACE_SYS_INFO,
 	PLACE_DUMPER,		/* of the first one; + number */
-	PLACE_VMCOREINFO = PLACE_DUMPER + 8,
+	PLACE_GATE = PLACE_DUMPER + 8, /* what becomes of the crash kernel is said */
+	PLACE_VMCOREINFO,
 	PLACE_BEFORE_KEXEC,
 	PLACE_UNBLANK,
 	PLACE_FLUSH,
-	PLACE_LAST,		/* the notifier that may not return */
-	PLACE_RESTART,
+	PLACE_LAST,		/* the first notifier that may not return; + number */
+	PLACE_RESTART = PLACE_LAST + 2,
 	PLACES
 };
 
 enum fault { FAULT_PANIC, FAULT_OOPS };
 
 /* kernel.c */
+#define NR_CONSOLES	2
 #define NR_NOTIFIERS	3
+#define NR_LAST		2
 #define NR_DUMPERS	8
 extern unsigned int faults[PLACES];	/* how often it faults there */
 extern enum fault fault_kind;
@@ -80,6 +83,7 @@ extern void (*in_placeholder)(void);	/* the owner is in the midst of writing one
 extern bool post_notifiers;		/* crash_kexec_post_notifiers */
 extern bool print_backtrace;		/* panic_print asks for all CPUs */
 extern bool kexec_locked;
+extern bool kexec_returns;		/* the image fails its check */
 extern int redirect_to;			/* panic_force_cpu=, or -1 */
 extern unsigned int nr_dumpers;		/* the last one is the store */
 extern u64 dumper_ns[NR_DUMPERS];	/* how long each takes, on any CPU */
@@ -126,6 +130,7 @@ struct note kernel_note(int cpu);
  * @capture_ns: how long its capture takes
  * @capture_faults: how often its capture faults
  * @quiesce_faults: how often its quiescing does
+ * @release_faults: how often it does when it is released
  */
 struct plan {
 	void (*program)(void);
@@ -138,6 +143,7 @@ struct plan {
 	u64 capture_ns;
 	unsigned int capture_faults;
 	unsigned int quiesce_faults;
+	unsigned int release_faults;
 };
 
 /* backend.c */

@@ -136,6 +136,105 @@ static void grace_ms_is_the_first_budget(unsigned int variant)
 		    10300 * US);
 }
 
+static unsigned int waits_at, waits_on_visit;
+static u64 waited_ns;
+static unsigned long waited_polls;
+
+/* As a driver that waits for its device, which never answers. */
+static void wait_for_ever(unsigned int where)
+{
+	unsigned long polls = machine_polls[0];
+	u64 from = machine_now;
+
+	if (where != waits_at || visits[where] != waits_on_visit)
+		return;
+	machine_udelay_factor = 1;
+	while (!crash_part_late() && machine_now - from < 5000 * MS)
+		machine_sleep(200);
+	waited_ns = machine_now - from;
+	waited_polls = machine_polls[0] - polls;
+	/* While it stays late. */
+	machine_sleep(1 * MS);
+}
+
+static void part_is_never_late_here(void)
+{
+	for (;;) {
+		CHECK(!crash_part_late());
+		machine_sleep(100 * US);
+	}
+}
+
+/* A driver's wait has a bound, on any clock, in a walk and before the first step. */
+static void part_that_waits(unsigned int variant)
+{
+	bool still = variant / 2 == 1;
+
+	waits_at = variant & 1 ? PLACE_MESSAGE : PLACE_CONSOLE;
+	waits_on_visit = 1;
+	at_place = wait_for_ever;
+	machine_clock_is.still = still;
+	machine_clock_is.jump_at = 400 * MS;
+	machine_clock_is.jump = variant / 2 < 2 ? 0 :
+				(variant / 2 == 2 ? 1 : -1) * (s64)(3000 * 1000 * MS);
+	plan[0].program = program_panic;
+	plan[3].program = part_is_never_late_here;
+	plan[3].masked = plan[3].deaf[NMI] = true;
+	CHECK_INT(kernel_boot(), MACHINE_RESTART);
+	if (still)
+		CHECK_RANGE(waited_polls, 999000, 1001000);
+	else
+		CHECK_RANGE(waited_ns, 998 * MS, 1002 * MS);
+	CHECK_STR(stored, log_line("CPUs stopped"));
+}
+
+static void be_late_then_fault(unsigned int where)
+{
+	wait_for_ever(where);
+	if (where != PLACE_CONSOLE || visits[where] != 1)
+		return;
+	CHECK_RANGE(waited_ns, 998 * MS, 1002 * MS);
+	waits_at = PLACE_MESSAGE;
+	waits_on_visit = 2;
+	waited_ns = 0;
+	faults[where] = 1;
+}
+
+/* Each part has a time of its own, and so has the message of a nested panic. */
+static void part_that_is_late_costs_itself(unsigned int variant)
+{
+	(void)variant;
+	waits_at = PLACE_CONSOLE;
+	waits_on_visit = 1;
+	at_place = be_late_then_fault;
+	plan[0].program = program_panic;
+	CHECK_INT(kernel_boot(), MACHINE_RESTART);
+	CHECK_INT(visits[PLACE_MESSAGE], 2);
+	CHECK_RANGE(waited_ns, 998 * MS, 1002 * MS);
+}
+
+static void wait_in_each(unsigned int where)
+{
+	if (where != PLACE_CONSOLE && where != PLACE_CONSOLE + 1 &&
+	    where != PLACE_UNBLANK && where != PLACE_FLUSH)
+		return;
+	waits_at = where;
+	waits_on_visit = visits[where];
+	wait_for_ever(where);
+	CHECK_RANGE(waited_ns, 998 * MS, 1002 * MS);
+}
+
+/* One that was late leaves the next part of its walk, and the next step, their time. */
+static void part_behind_one_that_was_late(unsigned int variant)
+{
+	(void)variant;
+	at_place = wait_in_each;
+	plan[0].program = program_panic;
+	CHECK_INT(kernel_boot(), MACHINE_RESTART);
+	CHECK_INT(visits[PLACE_CONSOLE + 1], 2);
+	CHECK_INT(visits[PLACE_FLUSH], 1);
+}
+
 const struct test clock_tests[] = {
 	T(clock_that_stands_still),
 	T(clock_that_creeps),
@@ -145,5 +244,8 @@ const struct test clock_tests[] = {
 	T(quiet_time_starts_again_at_each_acknowledgment),
 	T_N(no_rung_takes_more_than_1_s, 2),
 	T_N(grace_ms_is_the_first_budget, 3),
+	T_N(part_that_waits, 8),
+	T(part_that_is_late_costs_itself),
+	T(part_behind_one_that_was_late),
 	{ }
 };

@@ -278,6 +278,64 @@ static void parked_cpus_are_released(unsigned int variant)
 	CHECK_INT(event_count(EV_RELEASE, ANY, ANY), image ? 2 : 0);
 }
 
+/* K4: nor again, when that faults: the CPU goes on parking, for ever if need be. */
+static void release_that_faults(unsigned int variant)
+{
+	backend_releases();
+	kernel_load_image();
+	at_place = expect_no_release;
+	plan[0].program = program_panic;
+	plan[1].release_faults = variant ? 100000 : 1;
+	CHECK_INT(kernel_boot(), MACHINE_KEXEC);
+	CHECK_INT(event_count(EV_RELEASE, 1, ANY), 1);
+	CHECK_INT(event_count(EV_RELEASE, ANY, ANY), 3);
+	CHECK_INT(event_count(EV_CAPTURE, 1, ANY), 1);
+	CHECK_INT(event_count(EV_QUIESCE, 1, ANY), 1);
+	CHECK(cpu_parked(1));
+	CHECK_STR(crash_stop_cpu[1].msg, "release faults on cpu 1");
+}
+
+/* K11: an image that is found broken: the rest goes on, and the lock is free. */
+static void image_that_fails_its_check(unsigned int variant)
+{
+	post_notifiers = variant;
+	fake_backend.verifies_image = true;
+	kexec_returns = true;
+	kernel_load_image();
+	plan[0].program = program_panic;
+	CHECK_INT(kernel_boot(), MACHINE_RESTART);
+	CHECK_STR(log_line("booting the crash kernel"),
+		  "crash_stop: booting the crash kernel; its image is verified");
+	CHECK_INT(visits[PLACE_BEFORE_KEXEC], 1);
+	CHECK_INT(visits[PLACE_NOTIFIER], 1);
+	CHECK_INT(visits[PLACE_LAST], 1);
+	CHECK(!kexec_locked);
+}
+
+static void does_not_return(unsigned int where)
+{
+	if (where == PLACE_LAST)
+		machine_stop(MACHINE_DONE);
+}
+
+/* K6: a notifier that may not return keeps nothing from being done. */
+static void notifier_that_does_not_return(unsigned int variant)
+{
+	bool image = variant & 1;
+
+	post_notifiers = variant & 2;
+	at_place = does_not_return;
+	if (image)
+		kernel_load_image();
+	plan[0].program = program_panic;
+	CHECK_INT(kernel_boot(), image ? MACHINE_KEXEC : MACHINE_DONE);
+	CHECK_STR(stored, log_line("CPUs stopped"));
+	CHECK_INT(visits[PLACE_NOTIFIER + 2], !image || post_notifiers);
+	CHECK_INT(visits[PLACE_FLUSH], !image);
+	CHECK_INT(visits[PLACE_CONSOLE], 2);
+	CHECK_INT(visits[PLACE_LAST], !image);
+}
+
 const struct test kexec_tests[] = {
 	T(crash_kexec_without_an_image_returns),
 	T(crash_kexec_with_an_image_is_a_panic),
@@ -291,5 +349,8 @@ const struct test kexec_tests[] = {
 	T(vmcoreinfo_lines_fit),
 	T_N(online_mask_is_kept_until_then, 4),
 	T_N(parked_cpus_are_released, 2),
+	T_N(release_that_faults, 2),
+	T_N(image_that_fails_its_check, 2),
+	T_N(notifier_that_does_not_return, 4),
 	{ }
 };

@@ -37,6 +37,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -393,10 +394,16 @@ static void show_core(void)
 int main(void)
 {
 	char *line = NULL;
+	struct termios tty;
 	size_t size = 0;
 
-	/* What the kernel says would come between the lines of the evidence. */
+	/* What the kernel says would come between the lines of the evidence ... */
 	klogctl(CONSOLE_OFF, NULL, 0);
+	/* ... and so would a slow console's echo of a command. */
+	if (!tcgetattr(STDIN_FILENO, &tty)) {
+		tty.c_lflag &= ~ECHO;
+		tcsetattr(STDIN_FILENO, TCSANOW, &tty);
+	}
 	mkdir("/proc", 0555);
 	mkdir("/sys", 0555);
 	mkdir("/pstore", 0755);
