@@ -51,8 +51,9 @@ class Kernel:
 
     @property
     def crash_image(self) -> pathlib.Path:
-        """What kexec_file_load() takes; the boot image on most architectures."""
-        return self.out / self.arch.get("arch", "crash_image", self.arch.get("arch", "image"))
+        """What kexec_file_load() takes; the boot image on most architectures and kernels."""
+        image = self.arch.get("arch", "crash_image", self.arch.get("arch", "image"))
+        return self.out / self.arch.get("arch", f"crash_image_{self.version}", image)
 
     @property
     def title(self) -> str:

@@ -365,6 +365,30 @@
  rcu_read_unlock();
 +crash_dump_end(crash_cpu);
 
+// rule: nbcon-include
+// file: kernel/printk/nbcon.c
+// kernels: 6.12 7.3
+@@ @@
+ #include <linux/console.h>
++#include <linux/crash_stop.h>
+
+// rule: nbcon-wait
+// file: kernel/printk/nbcon.c
+// kernels: 6.12 7.3
+// A serial driver's interrupt asks for its console until it gets it, which it does
+// not while another CPU panics: no maskable signal would ever reach that CPU.
+@@ expression C; @@
+ nbcon_device_try_acquire(...)
+ {
+ ...
+-if (!nbcon_context_try_acquire(C, false))
++if (!nbcon_context_try_acquire(C, false)) {
++	crash_stop_poll(NULL);
+ 	return false;
++}
+ ...
+ }
+
 // rule: ftrace-include
 // file: kernel/trace/trace.c
 @@ @@

@@ -155,8 +155,11 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
     phase = "boot"
     hexes = []
     stacks: dict[int, list[int]] = {}
+    boot_cpu, first = arch.get("registers", "boot_cpu"), 0
     for at, raw in transcript.lines:
         line = raw if raw.startswith(("store|", "log|")) else STAMP.sub("", raw)
+        if phase == "boot" and boot_cpu and (found := re.search(boot_cpu, line)):
+            first = int(found[1])
         if line.startswith("guest: crash kernel"):
             phase, e.crash_kernel_at = "crash kernel", at
             if found := re.search(r"(\d+) CPUs", line):
@@ -206,5 +209,7 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
     e.decoded = _decode(e.store, symbols)
     for reading in transcript.registers:
         pcs = re.findall(arch.get("registers", "monitor_pc"), reading)
+        if first < len(pcs):
+            pcs.insert(0, pcs.pop(first))
         e.pcs.append([symbols.name(int(pc, 16) - offset) for pc in pcs])
     return e
