@@ -378,8 +378,10 @@
 @@ @@
 -atomic_notifier_chain_register(&panic_notifier_list,
 -			       &trace_panic_notifier);
-+atomic_notifier_chain_register(IS_ENABLED(CONFIG_CRASH_STOP) ? &crash_log_list : &panic_notifier_list,
-+			       &trace_panic_notifier);
++if (IS_ENABLED(CONFIG_CRASH_STOP))
++	atomic_notifier_chain_register(&crash_log_list, &trace_panic_notifier);
++else
++	atomic_notifier_chain_register(&panic_notifier_list, &trace_panic_notifier);
 
 // rule: online-include
 // file: kernel/cpu.c

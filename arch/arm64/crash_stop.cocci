@@ -24,7 +24,9 @@
 // kernels: 7.3
 @@ @@
 +if (IS_ENABLED(CONFIG_CRASH_STOP)) {
-+	crash_stop_receive(get_irq_regs(), ipinr == IPI_CPU_STOP ? ARM64_RUNG_IPI : ARM64_RUNG_NMI);
++	int rung = ipinr == IPI_CPU_STOP ? ARM64_RUNG_IPI : ARM64_RUNG_NMI;
++
++	crash_stop_receive(get_irq_regs(), rung);
 +	break;
 +}
  arm64_nmi_cpu_stop(get_irq_regs(), true);
@@ -34,7 +36,9 @@
 // kernels: 6.12
 @@ statement S1, S2; @@
 +if (IS_ENABLED(CONFIG_CRASH_STOP)) {
-+	crash_stop_receive(get_irq_regs(), ipinr == IPI_CPU_STOP ? ARM64_RUNG_IPI : ARM64_RUNG_NMI);
++	int rung = ipinr == IPI_CPU_STOP ? ARM64_RUNG_IPI : ARM64_RUNG_NMI;
++
++	crash_stop_receive(get_irq_regs(), rung);
 +	break;
 +}
  if (IS_ENABLED(CONFIG_KEXEC_CORE) && crash_stop)
@@ -169,6 +173,7 @@
 +	return invoke_sdei_fn(SDEI_1_0_FN_SDEI_EVENT_SIGNAL, event_num,
 +			      mpidr, 0, 0, 0, NULL);
 +}
++
 +NOKPROBE_SYMBOL(sdei_event_signal);
 +
 +bool sdei_is_present(void)

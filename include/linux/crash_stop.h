@@ -278,11 +278,13 @@ void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
 
 /*
- * A lock that is held once the others are being stopped may never be released, by
- * one of them or by what has faulted on the owner.
+ * On the owner, once it has begun to stop the others: a lock that is held may
+ * never be released, by one of them or by what has faulted on the owner.
  */
-#define crash_lock_stuck(lock) \
-	(panic_mutex_is_mine() && crash_stop_begun() && spin_is_locked(lock))
+static inline bool crash_alone(void)
+{
+	return panic_mutex_is_mine() && crash_stop_begun();
+}
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);
@@ -322,7 +324,7 @@ static inline bool crash_stop_complete(void) { return true; }
 static inline void crash_stop_report(void) { }
 static inline void crash_stop_leave_online_mask(void) { }
 static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }
-#define crash_lock_stuck(lock)	((void)(lock), false)
+static inline bool crash_alone(void) { return false; }
 
 #endif /* CONFIG_CRASH_STOP */
 

@@ -106,10 +106,9 @@ mutants()
 	crash_kernel_is_a_step|crash_step|s/BIT(CRASH_KEXEC) | //
 	last_notifiers_are_a_step|crash_step|s/ | BIT(CRASH_NOTIFY_LAST)//
 	last_notifiers_never_come|crash_notify|s/step == CRASH_NOTIFY_LAST, msg/false, msg/
-	lock_waited_for_until_the_ladder_ends|crash_stop.h|s/crash_stop_begun() && spin_is_locked/crash_stop_result() \&\& spin_is_locked/
-	lock_stuck_for_everybody|crash_stop.h|s/(panic_mutex_is_mine() && crash_stop_begun()/(crash_stop_begun()/
-	lock_stuck_before_the_stop|crash_stop.h|s/crash_stop_begun() && spin_is_locked/spin_is_locked/
-	free_lock_is_stuck|crash_stop.h|s/ && spin_is_locked(lock))/ \&\& (lock))/
+	lock_waited_for_until_the_ladder_ends|crash_stop.h|/^static inline bool crash_alone/,/^}/s/crash_stop_begun()/crash_stop_result()/
+	lock_stuck_for_everybody|crash_stop.h|/^static inline bool crash_alone/,/^}/s/panic_mutex_is_mine() && //
+	lock_stuck_before_the_stop|crash_stop.h|/^static inline bool crash_alone/,/^}/s/ && crash_stop_begun()//
 	released_again_after_a_fault|crash_stop_cpu|s/bool \*released = .*/bool first = false, *released = \&first;/
 	refusal_repeated|crash_stop_dump|s/say = crash_substep(crash_stop_may_kexec)/say = true/
 	vmcoreinfo_begun_twice|crash_stop_dump|s/if (crash_substep(crash_save_vmcoreinfo))/if (1)/

@@ -42,8 +42,10 @@ static void arm_quiesce(enum crash_stop_why why)
 
 static void arm_park(enum crash_stop_why why)
 {
-	cpu_relax();
-	wfe();
+	for (;;) {
+		cpu_relax();
+		wfe();
+	}
 }
 #endif /* CONFIG_SMP */
 
