@@ -57,18 +57,38 @@
 
 // rule: arm64-raise
 // file: arch/arm64/kernel/smp.c
-// kernels: 6.12 7.3
+// kernels: 7.3
+// As smp_cross_call(), which traces besides.
+// after: static void smp_cross_call(const struct cpumask *target, unsigned int ipinr);
++
++#ifdef CONFIG_CRASH_STOP
++static void arm64_send_ipi(const cpumask_t *mask, unsigned int nr);
++
++void arm64_crash_stop_raise_ipi(const struct cpumask *mask)
++{
++	arm64_send_ipi(mask, IPI_CPU_STOP);
++}
++
++void arm64_crash_stop_raise_nmi(const struct cpumask *mask)
++{
++	arm64_send_ipi(mask, IPI_CPU_STOP_NMI);
++}
++#endif
+
+// rule: arm64-raise-6.12
+// file: arch/arm64/kernel/smp.c
+// kernels: 6.12
 // after: static void smp_cross_call(const struct cpumask *target, unsigned int ipinr);
 +
 +#ifdef CONFIG_CRASH_STOP
 +void arm64_crash_stop_raise_ipi(const struct cpumask *mask)
 +{
-+	smp_cross_call(mask, IPI_CPU_STOP);
++	__ipi_send_mask(ipi_desc[IPI_CPU_STOP], mask);
 +}
 +
 +void arm64_crash_stop_raise_nmi(const struct cpumask *mask)
 +{
-+	smp_cross_call(mask, IPI_CPU_STOP_NMI);
++	__ipi_send_mask(ipi_desc[IPI_CPU_STOP_NMI], mask);
 +}
 +#endif
 
@@ -80,7 +100,7 @@
 +#ifdef CONFIG_CRASH_STOP
 +void arm64_crash_stop_raise_ipi(const struct cpumask *mask)
 +{
-+	smp_cross_call(mask, IPI_CPU_STOP);
++	__ipi_send_mask(ipi_desc[IPI_CPU_STOP], mask);
 +}
 +#endif
 
@@ -155,11 +175,9 @@
 // file: drivers/firmware/arm_sdei_nmi.c
 // kernels: 7.3
 @@ @@
-+if (IS_ENABLED(CONFIG_CRASH_STOP)) {
++if (IS_ENABLED(CONFIG_CRASH_STOP))
 +	arm64_crash_stop_sdei(regs);
-+	return SDEI_EV_HANDLED;
-+}
- arm64_nmi_cpu_stop(regs, false);
+ if (READ_ONCE(sdei_nmi_stopping)) { ... }
 
 // rule: arm64-sdei-signal
 // file: drivers/firmware/arm_sdei.c
