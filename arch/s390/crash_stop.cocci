@@ -91,8 +91,7 @@
 @@ @@
  __do_restart(void *ignore)
  {
-+	if (crash_stop_have_image())
-+		panic("PSW restart");
++	crash_stop_psw_panic();
  	smp_send_stop();
  	...
  }

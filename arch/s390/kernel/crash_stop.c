@@ -178,3 +178,17 @@ void crash_stop_psw_restart(void)
 		smp_stop_cpu();
 	panic("PSW restart");
 }
+
+/**
+ * crash_stop_psw_panic - PSW restart, on the CPU that deals with it
+ *
+ * With a crash kernel it is a panic, which saves the log first. Without one it
+ * returns, and the on_restart action is done.
+ *
+ * Context: CPU 0, interrupts off.
+ */
+void crash_stop_psw_panic(void)
+{
+	if (crash_stop_have_image())
+		panic("PSW restart");
+}

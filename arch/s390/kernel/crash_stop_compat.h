@@ -26,8 +26,10 @@
 /* In arch/s390/kernel/smp.c: the emergency signal is to stop this CPU. */
 void crash_stop_set_ec(int cpu);
 void crash_stop_psw_restart(void);
+void crash_stop_psw_panic(void);
 #else
 static inline void crash_stop_psw_restart(void) { }
+static inline void crash_stop_psw_panic(void) { }
 #endif
 
 /* The emergency signal has arrived. */
