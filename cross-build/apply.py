@@ -28,8 +28,8 @@ STATE = ".crash-stop"
 # The test driver is a layer of its own, which goes into stock kernels too.
 Copied = tuple[tuple[pathlib.Path, str], ...]
 LAYER: Copied = tuple((ROOT, p) for p in ("include/linux/crash_stop.h", "kernel/*.c", "kernel/*.h", "kernel/Kconfig.*",
-                                          "arch/*/kernel/*.[ch]"))
-LAYER_RULES = ("kernel/*.cocci", "arch/*/*.cocci")
+                                          "arch/*/kernel/*.[ch]", "Documentation/admin-guide/*.rst"))
+LAYER_RULES = ("kernel/*.cocci", "arch/*/*.cocci", "Documentation/*.cocci")  # applied in this order
 DRIVER: Copied = ((ROOT / "tests/boot/guest", "drivers/misc/crash_test.c"), (ROOT, "arch/*/include/asm/crash_test.h"))
 DRIVER_RULES = ("tests/boot/driver.cocci",)
 
@@ -53,25 +53,31 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _copies(copied: Copied) -> list[tuple[str, pathlib.Path]]:
+def copies(copied: Copied) -> list[tuple[str, pathlib.Path]]:
+    """The files to copy: (name in the tree, path)."""
     return [(str(p.relative_to(base)), p) for base, pattern in copied for p in sorted(base.glob(pattern))]
+
+
+def rule_files(ruled: tuple[str, ...]) -> list[pathlib.Path]:
+    """The files of rules, in the order in which they are applied."""
+    return [p for pattern in ruled for p in sorted(ROOT.glob(pattern))]
 
 
 def _layer_digest(kernel: str, copied: Copied, ruled: tuple[str, ...]) -> str:
     """Of everything that the new content is made from, but the tree."""
-    sums = [f"{name} {_digest(path.read_bytes())}" for name, path in _copies(copied)]
-    sums += [f"{path} {_digest(path.read_bytes())}" for pattern in ruled for path in sorted(ROOT.glob(pattern))]
+    sums = [f"{name} {_digest(path.read_bytes())}" for name, path in copies(copied)]
+    sums += [f"{path} {_digest(path.read_bytes())}" for path in rule_files(ruled)]
     return _digest("\n".join([kernel, *sums]).encode())
 
 
-def _compute(tree: pathlib.Path, kernel: str, copied: Copied, ruled: tuple[str, ...],
-             original: dict[str, bytes | None]) -> dict[str, bytes]:
-    """The new content of every file that the layer touches."""
+def compute(tree: pathlib.Path, kernel: str, copied: Copied, ruled: tuple[str, ...],
+            original: dict[str, bytes | None]) -> dict[str, bytes]:
+    """The new content of every file that the layer touches; original stands before the tree."""
     new: dict[str, bytes] = {}
-    for name, path in _copies(copied):
+    for name, path in copies(copied):
         new[name] = path.read_bytes()
     changes: dict[str, list[rules.Rule]] = {}
-    for path in sorted(p for pattern in ruled for p in ROOT.glob(pattern)):
+    for path in rule_files(ruled):
         for rule in rules.load(path, str(path.relative_to(ROOT))):
             if name := rule.file_in(kernel):
                 changes.setdefault(name, []).append(rule)
@@ -115,7 +121,7 @@ def _apply(tree: pathlib.Path, layer: str, copied: Copied, ruled: tuple[str, ...
     digest = _layer_digest(kernel, copied, ruled)
     if manifest and _read(state / "layer") == digest.encode():
         return False
-    new = _compute(tree, kernel, copied, ruled, original)
+    new = compute(tree, kernel, copied, ruled, original)
     if manifest == {name: _digest(data) for name, data in new.items()}:
         _write(state / "layer", digest.encode())
         return False

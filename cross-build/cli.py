@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -100,6 +101,24 @@ def apply_to(args: argparse.Namespace) -> int:
     return EXIT_HELD
 
 
+def write_series(args: argparse.Namespace) -> int:
+    """Write the layer as patches to be sent."""
+    import series
+
+    packages.need(*packages.BASE, "git", "perl")
+    out = pathlib.Path(args.output)
+    says = series.make(args.kernel, out)
+    patches = sorted(out.iterdir())
+    nobody = {n for p in patches for n in re.findall(r"[\w.+-]+@[\w.-]+\.invalid\b", p.read_text())}
+    print(*says, *(p.name for p in patches), *(f"before it is sent, {n} has to become a person" for n in sorted(nobody)), sep="\n")
+    if says:
+        print(f"{out}: checkpatch --strict is not silent, see above")
+        return EXIT_FAILED
+    print(f"{out}: checkpatch --strict is silent\n"
+          f"  to apply: git am --empty=drop {out}/*.patch\n  to send:  git send-email {out}/*.patch")
+    return EXIT_HELD
+
+
 def show_list(args: argparse.Namespace) -> int:
     """What there is, and what this machine can run."""
     import shutil
@@ -136,7 +155,7 @@ def show_list(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crash-stop", description="One way to stop the other CPUs when Linux panics.",
                                      epilog="exit codes: 0 all held, 1 a check failed, 2 a build failed, 3 could not run, 4 all skipped")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|list")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|list")
     one = verbs.add_parser("panic", help="build a real kernel, boot it, panic it, show what happened")
     one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
@@ -156,6 +175,10 @@ def _parser() -> argparse.ArgumentParser:
     three = verbs.add_parser("apply", help="patch a kernel tree in place")
     three.add_argument("dir", metavar="DIR")
     three.set_defaults(run=apply_to)
+    five = verbs.add_parser("series", help="write patches for git am, and for git send-email")
+    five.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default), or a kernel tree")
+    five.add_argument("-o", "--output", required=True, metavar="DIR", help="a folder that is not there yet")
+    five.set_defaults(run=write_series)
     four = verbs.add_parser("list", help="architectures, kernels, scenarios, rungs")
     four.add_argument("--support", action="store_true", help="a table: what each architecture can do on each kernel")
     four.set_defaults(run=show_list)

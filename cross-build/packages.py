@@ -41,9 +41,9 @@ def need(*packages: str) -> None:
         raise Unusable(f"packages could not be installed ({''.join(why)}); try: {line}")
 
 
-def run(command: list[str], cwd: pathlib.Path | None = None) -> str:
+def run(command: list[str], cwd: pathlib.Path | None = None, env: dict[str, str] | None = None, given: str = "") -> str:
     """What a command prints; when it fails, the last line of what it says."""
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, input=given)
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip() or "failed").splitlines()
         raise Unusable(f"{command[0]}: {lines[-1]}")

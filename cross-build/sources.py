@@ -67,15 +67,19 @@ def pristine(version: str) -> pathlib.Path:
     return tree
 
 
+def find(kernel: str) -> tuple[str, pathlib.Path]:
+    """The source of a kernel that is known, or a folder: (its name for files, folder)."""
+    if kernel in apply.KERNELS:
+        return kernel, pristine(kernel)
+    source = pathlib.Path(kernel).resolve()
+    if not source.is_dir():
+        raise Unusable(f"{kernel}: neither a kernel that is known ({', '.join(apply.KERNELS)}) nor a folder")
+    return "dir-" + re.sub(r"\W+", "-", str(source)).strip("-"), source
+
+
 def tree(kernel: str, patched: bool) -> tuple[str, pathlib.Path]:
     """A tree to build, with the test driver in it: (version, folder)."""
-    if kernel in apply.KERNELS:
-        source, label = pristine(kernel), kernel
-    else:
-        source = pathlib.Path(kernel).resolve()
-        label = "dir-" + re.sub(r"\W+", "-", str(source)).strip("-")
-        if not source.is_dir():
-            raise Unusable(f"{kernel}: neither a kernel that is known ({', '.join(apply.KERNELS)}) nor a folder")
+    label, source = find(kernel)
     version = apply.kernel_version(source)
     copy = CACHE / "trees" / f"{label}-{'patched' if patched else 'stock'}"
     if not copy.exists() or kernel not in apply.KERNELS:

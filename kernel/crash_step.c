@@ -12,14 +12,12 @@
  * it, which comes back through panic() on the same CPU, finds it taken and goes
  * on with the next. DUMP, KEXEC and those that call notifiers are walks, of
  * which each part, a dumper or a notifier, counts; so is STOP, whose parts are
- * the rungs, and which the ladder counts itself. A notifier of the lowest
- * priority may not return: those are for NOTIFY_LAST, when there is nothing
- * left to do. After CRASH_NESTED_MAX such entries only the crash
- * kernel is tried, then the restart, then nothing: a hardware watchdog, if
- * there is one, ends it.
+ * the rungs, and which the ladder counts itself. After CRASH_NESTED_MAX such
+ * entries only the crash kernel is tried, then the restart, then nothing: a
+ * hardware watchdog, if there is one, ends it.
  *
- * Races that are accepted: a dumper or notifier is registered by a CPU that did
- * not stop while the walk is on; a nested entry may skip one or run one twice.
+ * Races that are accepted: a dumper is registered by a CPU that did not stop
+ * while the walk is on; a nested entry may skip one or run one twice.
  *
  * Hooks: none.
  */
@@ -32,12 +30,9 @@
 #include <linux/kmsg_dump.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
-#include <linux/notifier.h>
 #include <linux/panic.h>
-#include <linux/panic_notifier.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
-#include <linux/rcupdate.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
 #include <linux/time64.h>
@@ -56,9 +51,6 @@ static struct {
 	void *what;		/* the part under way */
 	struct crash_clock clock; /* what has been waited in it; see crash_part_late() */
 } crash;
-
-ATOMIC_NOTIFIER_HEAD(crash_log_list);
-ATOMIC_NOTIFIER_HEAD(crash_console_list);
 
 static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_CALM]		= "message",
@@ -173,19 +165,15 @@ bool crash_substep(void *what)
 }
 
 /**
- * crash_step_sys_info - is it time to add to the log what is to be saved with it?
- * @post_notifiers: crash_kexec_post_notifiers
+ * crash_step_shortest - pass over the parts that are not on the shortest way out
  *
- * With an image the crash kernel has all of it, and the log stays short. Runs
- * the notifiers of crash_log_list; the caller adds sys_info().
- *
- * Return: whether to take the step.
+ * Return: whether that is the way, on which the parts behind still count.
  */
-bool crash_step_sys_info(bool post_notifiers)
+bool crash_step_shortest(void)
 {
-	if ((!post_notifiers && crash_stop_have_image()) || !crash_step(CRASH_SYS_INFO))
+	if (crash.nested <= CRASH_NESTED_MAX)
 		return false;
-	atomic_notifier_call_chain(&crash_log_list, 0, NULL);
+	crash.cursor = max(crash.cursor, crash.part);
 	return true;
 }
 
@@ -204,52 +192,6 @@ bool crash_part_late(void)
 		return false;
 	crash_clock_poll(&crash.clock);
 	return crash.clock.ns > CRASH_PART_MAX_MS * (u64)NSEC_PER_MSEC;
-}
-
-/* Call the notifiers of a list, each one a part of the walk. */
-static void crash_call(struct atomic_notifier_head *list, bool last, char *msg)
-{
-	struct notifier_block *nb, *next;
-	bool due;
-
-	rcu_read_lock();
-	for (nb = rcu_dereference_raw(list->head); nb; nb = next) {
-		next = rcu_dereference_raw(nb->next);
-		due = last == (nb->priority == INT_MIN);
-		if (due && crash_substep(nb->notifier_call) &&
-		    nb->notifier_call(nb, 0, msg) & NOTIFY_STOP_MASK)
-			break;
-	}
-	rcu_read_unlock();
-}
-
-/**
- * crash_notify - call the panic notifiers
- * @step: CRASH_NOTIFY_EARLY or CRASH_NOTIFY for those that return,
- *	CRASH_NOTIFY_LAST for those of the lowest priority, which may not
- * @msg: the panic's message
- *
- * Context: the owner.
- */
-void crash_notify(enum crash_step step, char *msg)
-{
-	if (crash_step(step))
-		crash_call(&panic_notifier_list, step == CRASH_NOTIFY_LAST, msg);
-}
-
-/**
- * crash_show - bring out what the consoles have buffered
- * @step: CRASH_SHOW, CRASH_SHOW_REST, or CRASH_KEXEC, which is under way
- *
- * Context: the owner.
- */
-void crash_show(enum crash_step step)
-{
-	/* Not on the shortest way out, where the parts behind it still count. */
-	if (crash.nested > CRASH_NESTED_MAX)
-		crash.cursor = max(crash.cursor, crash.part);
-	else if (step == CRASH_KEXEC || crash_step(step))
-		crash_call(&crash_console_list, false, NULL);
 }
 
 /**

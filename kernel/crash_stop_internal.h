@@ -28,5 +28,6 @@ u64 crash_clock_poll(struct crash_clock *clock);
 
 /* kernel/crash_step.c */
 void crash_step_nested(void);
+bool crash_step_shortest(void);
 
 #endif /* _CRASH_STOP_INTERNAL_H */

@@ -20,7 +20,7 @@
 // rule: makefile
 // file: kernel/Makefile
 // after: obj-$(CONFIG_SMP) += smp.o
-+obj-$(CONFIG_CRASH_STOP) += panic_mutex.o crash_step.o crash_clock.o
++obj-$(CONFIG_CRASH_STOP) += panic_mutex.o crash_step.o crash_notify.o crash_clock.o
 +obj-$(CONFIG_CRASH_STOP) += crash_stop.o crash_stop_cpu.o crash_stop_report.o
 +obj-$(CONFIG_CRASH_STOP_DUMP) += crash_stop_dump.o
 
@@ -402,8 +402,10 @@
 @@ @@
 -atomic_notifier_chain_register(&panic_notifier_list,
 -			       &trace_panic_notifier);
-+atomic_notifier_chain_register(IS_ENABLED(CONFIG_CRASH_STOP) ? &crash_log_list : &panic_notifier_list,
-+			       &trace_panic_notifier);
++if (IS_ENABLED(CONFIG_CRASH_STOP))
++	atomic_notifier_chain_register(&crash_log_list, &trace_panic_notifier);
++else
++	atomic_notifier_chain_register(&panic_notifier_list, &trace_panic_notifier);
 
 // rule: online-include
 // file: kernel/cpu.c

@@ -24,7 +24,9 @@
 // kernels: 7.3
 @@ @@
 +if (IS_ENABLED(CONFIG_CRASH_STOP)) {
-+	crash_stop_receive(get_irq_regs(), ipinr == IPI_CPU_STOP ? ARM64_RUNG_IPI : ARM64_RUNG_NMI);
++	int rung = ipinr == IPI_CPU_STOP ? ARM64_RUNG_IPI : ARM64_RUNG_NMI;
++
++	crash_stop_receive(get_irq_regs(), rung);
 +	break;
 +}
  arm64_nmi_cpu_stop(get_irq_regs(), true);
@@ -34,7 +36,9 @@
 // kernels: 6.12
 @@ statement S1, S2; @@
 +if (IS_ENABLED(CONFIG_CRASH_STOP)) {
-+	crash_stop_receive(get_irq_regs(), ipinr == IPI_CPU_STOP ? ARM64_RUNG_IPI : ARM64_RUNG_NMI);
++	int rung = ipinr == IPI_CPU_STOP ? ARM64_RUNG_IPI : ARM64_RUNG_NMI;
++
++	crash_stop_receive(get_irq_regs(), rung);
 +	break;
 +}
  if (IS_ENABLED(CONFIG_KEXEC_CORE) && crash_stop)
@@ -53,18 +57,38 @@
 
 // rule: arm64-raise
 // file: arch/arm64/kernel/smp.c
-// kernels: 6.12 7.3
+// kernels: 7.3
+// As smp_cross_call(), which traces besides.
+// after: static void smp_cross_call(const struct cpumask *target, unsigned int ipinr);
++
++#ifdef CONFIG_CRASH_STOP
++static void arm64_send_ipi(const cpumask_t *mask, unsigned int nr);
++
++void arm64_crash_stop_raise_ipi(const struct cpumask *mask)
++{
++	arm64_send_ipi(mask, IPI_CPU_STOP);
++}
++
++void arm64_crash_stop_raise_nmi(const struct cpumask *mask)
++{
++	arm64_send_ipi(mask, IPI_CPU_STOP_NMI);
++}
++#endif
+
+// rule: arm64-raise-6.12
+// file: arch/arm64/kernel/smp.c
+// kernels: 6.12
 // after: static void smp_cross_call(const struct cpumask *target, unsigned int ipinr);
 +
 +#ifdef CONFIG_CRASH_STOP
 +void arm64_crash_stop_raise_ipi(const struct cpumask *mask)
 +{
-+	smp_cross_call(mask, IPI_CPU_STOP);
++	__ipi_send_mask(ipi_desc[IPI_CPU_STOP], mask);
 +}
 +
 +void arm64_crash_stop_raise_nmi(const struct cpumask *mask)
 +{
-+	smp_cross_call(mask, IPI_CPU_STOP_NMI);
++	__ipi_send_mask(ipi_desc[IPI_CPU_STOP_NMI], mask);
 +}
 +#endif
 
@@ -76,7 +100,7 @@
 +#ifdef CONFIG_CRASH_STOP
 +void arm64_crash_stop_raise_ipi(const struct cpumask *mask)
 +{
-+	smp_cross_call(mask, IPI_CPU_STOP);
++	__ipi_send_mask(ipi_desc[IPI_CPU_STOP], mask);
 +}
 +#endif
 
@@ -151,11 +175,9 @@
 // file: drivers/firmware/arm_sdei_nmi.c
 // kernels: 7.3
 @@ @@
-+if (IS_ENABLED(CONFIG_CRASH_STOP)) {
++if (IS_ENABLED(CONFIG_CRASH_STOP))
 +	arm64_crash_stop_sdei(regs);
-+	return SDEI_EV_HANDLED;
-+}
- arm64_nmi_cpu_stop(regs, false);
+ if (READ_ONCE(sdei_nmi_stopping)) { ... }
 
 // rule: arm64-sdei-signal
 // file: drivers/firmware/arm_sdei.c
@@ -169,6 +191,7 @@
 +	return invoke_sdei_fn(SDEI_1_0_FN_SDEI_EVENT_SIGNAL, event_num,
 +			      mpidr, 0, 0, 0, NULL);
 +}
++
 +NOKPROBE_SYMBOL(sdei_event_signal);
 +
 +bool sdei_is_present(void)
@@ -185,3 +208,9 @@
 +/* Defined with CONFIG_CRASH_STOP, as in Linux 7.3. */
 +int sdei_event_signal(u32 event_num, u64 mpidr);
 +bool sdei_is_present(void);
+
+// rule: arm64-sdei-number
+// file: include/uapi/linux/arm_sdei.h
+// kernels: 6.1 6.12
+// after: #define SDEI_1_0_FN_SDEI_INTERRUPT_RELEASE		SDEI_1_0_FN(0x0E)
++#define SDEI_1_0_FN_SDEI_EVENT_SIGNAL			SDEI_1_0_FN(0x0F)

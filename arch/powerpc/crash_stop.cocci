@@ -11,6 +11,7 @@
 // file: arch/powerpc/kernel/Makefile
 // after: obj-$(CONFIG_SMP)		+= smp.o
 +obj-$(CONFIG_CRASH_STOP)	+= crash_stop.o
++obj-$(CONFIG_CRASH_STOP_DUMP)	+= crash_stop_kexec.o
 
 // rule: ppc-smp-include
 // file: arch/powerpc/kernel/smp.c

@@ -141,7 +141,7 @@
  	unsigned long flags;
  	int rc;
 +
-+	if (crash_lock_stuck(&sclp_lock))
++	if (crash_alone() && spin_is_locked(&sclp_lock))
 +		return -EIO;
  	...
  }
@@ -150,7 +150,7 @@
 // file: drivers/s390/char/sclp.c
 @@ @@
  sclp_trace(4, "SYN1", ...);
-+if (crash_lock_stuck(&sclp_lock))
++if (crash_alone() && spin_is_locked(&sclp_lock))
 +	return;
 
 // rule: s390-sclp-wait-end
@@ -178,9 +178,11 @@
 // rule: s390-sclp-con
 // file: drivers/s390/char/sclp_con.c
 @@ @@
--atomic_notifier_chain_register(&panic_notifier_list,
-+atomic_notifier_chain_register(IS_ENABLED(CONFIG_CRASH_STOP) ? &crash_console_list : &panic_notifier_list,
- 			       &on_panic_nb);
+-atomic_notifier_chain_register(&panic_notifier_list, &on_panic_nb);
++if (IS_ENABLED(CONFIG_CRASH_STOP))
++	atomic_notifier_chain_register(&crash_console_list, &on_panic_nb);
++else
++	atomic_notifier_chain_register(&panic_notifier_list, &on_panic_nb);
 
 // rule: s390-vt220-include
 // file: drivers/s390/char/sclp_vt220.c
@@ -199,6 +201,8 @@
 // rule: s390-vt220
 // file: drivers/s390/char/sclp_vt220.c
 @@ @@
--atomic_notifier_chain_register(&panic_notifier_list,
-+atomic_notifier_chain_register(IS_ENABLED(CONFIG_CRASH_STOP) ? &crash_console_list : &panic_notifier_list,
- 			       &on_panic_nb);
+-atomic_notifier_chain_register(&panic_notifier_list, &on_panic_nb);
++if (IS_ENABLED(CONFIG_CRASH_STOP))
++	atomic_notifier_chain_register(&crash_console_list, &on_panic_nb);
++else
++	atomic_notifier_chain_register(&panic_notifier_list, &on_panic_nb);

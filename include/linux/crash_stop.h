@@ -253,13 +253,15 @@ __printf(2, 0) void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_
 /* kernel/crash_step.c */
 bool crash_step(enum crash_step step);
 bool crash_substep(void *what);
-bool crash_step_sys_info(bool post_notifiers);
 bool crash_part_late(void);
-void crash_notify(enum crash_step step, char *msg);
-void crash_show(enum crash_step step);
 int crash_dump_begin(enum kmsg_dump_reason reason);
 bool crash_dump_part(struct kmsg_dumper *dumper);
 void crash_dump_end(int cpu);
+
+/* kernel/crash_notify.c */
+bool crash_step_sys_info(bool post_notifiers);
+void crash_notify(enum crash_step step, char *msg);
+void crash_show(enum crash_step step);
 
 /* kernel/crash_stop.c */
 const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why);
@@ -276,11 +278,13 @@ void crash_stop_release(void);
 bool crash_stop_cpu_stopped(unsigned int cpu);
 
 /*
- * A lock that is held once the others are being stopped may never be released, by
- * one of them or by what has faulted on the owner.
+ * On the owner, once it has begun to stop the others: a lock that is held may
+ * never be released, by one of them or by what has faulted on the owner.
  */
-#define crash_lock_stuck(lock) \
-	(panic_mutex_is_mine() && crash_stop_begun() && spin_is_locked(lock))
+static inline bool crash_alone(void)
+{
+	return panic_mutex_is_mine() && crash_stop_begun();
+}
 
 /* kernel/crash_stop_report.c */
 void crash_stop_report(void);
@@ -320,7 +324,7 @@ static inline bool crash_stop_complete(void) { return true; }
 static inline void crash_stop_report(void) { }
 static inline void crash_stop_leave_online_mask(void) { }
 static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }
-#define crash_lock_stuck(lock)	((void)(lock), false)
+static inline bool crash_alone(void) { return false; }
 
 #endif /* CONFIG_CRASH_STOP */
 

@@ -193,6 +193,8 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
             e.restarted = True
     if "guest: crash kernel" not in "\n".join(l for _, l in transcript.lines):
         e.crash_kernel_at = None
+    if arch.get("store vmcore", "record") and not e.store:
+        e.store, e.store_name = e.log, "vmcore"
     if not e.dumps:
         # A legacy console cannot print in NMI context or on PREEMPT_RT; the log has it all.
         at = e.panics[0][0] if e.panics else 0.0

@@ -27,7 +27,7 @@ def _cpio(folder: pathlib.Path, out: pathlib.Path) -> None:
 def initrd(kernel: Kernel) -> pathlib.Path:
     """The initramfs of the first kernel, rebuilt when anything in it is newer."""
     out = kernel.out / "crash-stop.initrd"
-    files = sorted(GUEST.glob("*.[ch]"))
+    files = sorted([*GUEST.glob("*.[ch]"), *kernel.arch.folder.glob("guest/*.[ch]")])
     newest = max(p.stat().st_mtime for p in (kernel.image, *files))
     if out.exists() and out.stat().st_mtime >= newest:
         return out
@@ -36,7 +36,7 @@ def initrd(kernel: Kernel) -> pathlib.Path:
         small, full = pathlib.Path(tmp, "small"), pathlib.Path(tmp, "full")
         (full / "crash").mkdir(parents=True)
         small.mkdir()
-        gcc = subprocess.run([f"{cross}gcc", "-static", "-Os", "-Wall", "-Wextra", "-Werror", "-o",
+        gcc = subprocess.run([f"{cross}gcc", "-static", "-Os", "-Wall", "-Wextra", f"-I{GUEST}", "-Werror", "-o",
                               str(small / "init"), *[str(p) for p in files if p.suffix == ".c"]], capture_output=True, text=True)
         if gcc.returncode:
             raise BuildFailed(f"the guest's init does not build: {gcc.stderr.strip().splitlines()[0]}")

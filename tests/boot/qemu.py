@@ -192,8 +192,9 @@ def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
     """Boot, give the commands, and follow the machine until it has restarted.
 
     A command is given when the one before was answered; the last one panics.
-    When the kernel has said last_word, or QEMU that it has ended, its registers
-    are read and the reset button is pressed. A second "guest: ready" ends the run.
+    When the kernel has said last_word, or QEMU that it has ended, whichever comes
+    first, its registers are read and the reset button is pressed. A second "guest:
+    ready" ends the run.
 
     A first kernel that falls silent while it boots says nothing about a panic
     (emulated ones do so now and then): the reset button is pressed again, a few
@@ -228,7 +229,7 @@ def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
                     break
             if todo and line.startswith(("guest: ready", "guest: kexec", "guest: write", "guest: loop")):
                 guest.send(todo.pop(0))
-            if (last_word in line or line == PANICKED) and boots == 1:
+            if (last_word in line or line == PANICKED) and boots == 1 and not guest.transcript.registers:
                 time.sleep(SETTLE_S)
                 guest.transcript.registers.append(guest.monitor.registers())
                 time.sleep(SETTLE_S)

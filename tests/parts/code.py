@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import packages
+import series
 import sources
 import support
 from archs import ROOT
@@ -41,16 +42,25 @@ def mutants(args: argparse.Namespace) -> Results:
     return results
 
 
-def verdicts(args: argparse.Namespace) -> Results:
-    """The verdict code on recorded consoles, and the other Python modules."""
-    code, text = call([sys.executable, "-m", "unittest", "-v", "-b", "test_verdict", "test_apply", "test_build", "test_cli",
-                       "test_porting", "test_litmus"], ROOT / "tests/python")
+def _python(*modules: str) -> Results:
+    code, text = call([sys.executable, "-m", "unittest", "-v", "-b", *modules], ROOT / "tests/python")
     results = [(m[1], "" if m[2] == "ok" else m[2])
                for m in re.finditer(r"^(test_\w+) .*?\.\.\. (ok|FAIL|ERROR)", text, re.M | re.S)]
     if code or not results:
         sys.stdout.write(text[-4000:])
         results.append(("the Python tests ran through", f"exit code {code}"))
     return results
+
+
+def verdicts(args: argparse.Namespace) -> Results:
+    """The verdict code on recorded consoles, and the other Python modules."""
+    return _python("test_verdict", "test_apply", "test_build", "test_cli", "test_porting", "test_litmus", "test_firmware",
+                   "test_verdict_arch")
+
+
+def mails(args: argparse.Namespace) -> Results:
+    """The series for each kernel: git am gives what apply gives, step by step, and checkpatch is silent."""
+    return _python("test_series")
 
 
 def style(args: argparse.Namespace) -> Results:
@@ -60,8 +70,7 @@ def style(args: argparse.Namespace) -> Results:
     results: Results = []
     files = [str(p.relative_to(ROOT)) for pattern in ("kernel/*.[ch]", "include/linux/*.h", "arch/*/kernel/*.[ch]")
              for p in sorted(ROOT.glob(pattern))]
-    code, text = call(["perl", str(tree / "scripts/checkpatch.pl"), "--no-tree", "--strict", "--terse", "--no-summary",
-                        "--max-line-length=100", "--ignore", "FILE_PATH_CHANGES,LINUX_VERSION_CODE,CONSTANT_COMPARISON,USE_LOCKDEP", "-f", *files])
+    code, text = call(["perl", str(tree / "scripts/checkpatch.pl"), *series.CHECKPATCH, "-f", *files])
     results.append(("checkpatch --strict is silent", text.strip().splitlines()[0] if text.strip() else ""))
     code, text = call([str(tree / "scripts/kernel-doc"), "-none", "-Wall", *[str(ROOT / f) for f in files]])
     noise = [l for l in text.splitlines() if "warning" in l or "rror" in l]

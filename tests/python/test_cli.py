@@ -44,6 +44,14 @@ class BadInput(unittest.TestCase):
     def test_apply_to_nothing(self) -> None:
         self.refuses("apply", "/nonexistent", says="not a kernel tree")
 
+    def test_series_into_nothing_new(self) -> None:
+        self.refuses("series", "--kernel", "7.4", "-o", "/nonexistent/series", says="7.4: neither a kernel that is known")
+        with tempfile.TemporaryDirectory() as full:
+            os.mkdir(os.path.join(full, "mine"))
+            self.refuses("series", "-o", full, says="is there already and not an empty folder")
+            self.refuses("series", "--kernel", full, "-o", os.path.join(full, "series"), says="not a kernel tree")
+            self.assertEqual(os.listdir(full), ["mine"])
+
     def test_nothing_cached_and_no_network(self) -> None:
         with tempfile.TemporaryDirectory() as empty:
             nowhere = os.path.join(empty, "apt.conf")

@@ -78,7 +78,7 @@ mutants()
 	part_not_advanced|crash_step|s/crash.part = cursor + 1;//
 	part_kept_for_the_next_walk|crash_step|s/^\tcrash.part = 0;//
 	cursor_not_reset|crash_step|s/crash.cursor = 0;//
-	stop_is_no_walk|crash_step|s/step == CRASH_STOP ||//
+	stop_is_no_walk|crash_step|s/BIT(CRASH_STOP) | //
 	nested_without_an_end|crash_step|s/++crash.nested > CRASH_NESTED_MAX/0/
 	bail_out_forgets_the_crash_kernel|crash_step|s/if (beyond == 1 &&/if (0 \&\&/
 	bail_out_runs_dumpers|crash_step|s/crash.part = UINT_MAX;//
@@ -86,9 +86,9 @@ mutants()
 	dump_outside_its_step|crash_step|s/|| crash.step != CRASH_DUMP//
 	leaves_kmsg_dump_and_runs_on|crash_step|/^void crash_dump_end/,$s/crash_stop_poll(NULL);/;/
 	takes_a_lock_after_the_stop|crash_step|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
-	last_notifiers_come_early|crash_step|s/last == (nb->priority == INT_MIN)/true/
+	last_notifiers_come_early|crash_notify|s/last == (nb->priority == INT_MIN)/true/
 	consoles_forgotten_before_the_crash_kernel|crash_stop_dump|s/crash_show(CRASH_KEXEC);//
-	consoles_on_the_shortest_way|crash_step|/^void crash_show/,$s/crash.nested > CRASH_NESTED_MAX/0/
+	consoles_on_the_shortest_way|crash_step|s/if (crash.nested <= CRASH_NESTED_MAX)/if (1)/
 	shortest_way_forgets_the_crash_kernel|crash_step|s/crash.cursor = max(crash.cursor, crash.part);/;/
 	fault_before_the_crash_kernel_is_the_last|crash_step|s/crash.step <= CRASH_KEXEC/crash.step < CRASH_KEXEC/
 	crash_kernel_begun_twice_on_the_shortest_way|crash_step|s/crash.what != (void \*)crash_stop_before_crash_kernel)/1)/
@@ -105,11 +105,10 @@ mutants()
 	rest_of_consoles_is_a_step|crash_step|s/BIT(CRASH_SHOW_REST) | //
 	crash_kernel_is_a_step|crash_step|s/BIT(CRASH_KEXEC) | //
 	last_notifiers_are_a_step|crash_step|s/ | BIT(CRASH_NOTIFY_LAST)//
-	last_notifiers_never_come|crash_step|s/step == CRASH_NOTIFY_LAST, msg/false, msg/
-	lock_waited_for_until_the_ladder_ends|crash_stop.h|s/crash_stop_begun() && spin_is_locked/crash_stop_result() \&\& spin_is_locked/
-	lock_stuck_for_everybody|crash_stop.h|s/(panic_mutex_is_mine() && crash_stop_begun()/(crash_stop_begun()/
-	lock_stuck_before_the_stop|crash_stop.h|s/crash_stop_begun() && spin_is_locked/spin_is_locked/
-	free_lock_is_stuck|crash_stop.h|s/ && spin_is_locked(lock))/ \&\& (lock))/
+	last_notifiers_never_come|crash_notify|s/step == CRASH_NOTIFY_LAST, msg/false, msg/
+	lock_waited_for_until_the_ladder_ends|crash_stop.h|/^static inline bool crash_alone/,/^}/s/crash_stop_begun()/crash_stop_result()/
+	lock_stuck_for_everybody|crash_stop.h|/^static inline bool crash_alone/,/^}/s/panic_mutex_is_mine() && //
+	lock_stuck_before_the_stop|crash_stop.h|/^static inline bool crash_alone/,/^}/s/ && crash_stop_begun()//
 	released_again_after_a_fault|crash_stop_cpu|s/bool \*released = .*/bool first = false, *released = \&first;/
 	refusal_repeated|crash_stop_dump|s/say = crash_substep(crash_stop_may_kexec)/say = true/
 	vmcoreinfo_begun_twice|crash_stop_dump|s/if (crash_substep(crash_save_vmcoreinfo))/if (1)/
@@ -120,7 +119,7 @@ mutants()
 	image_never_verified|crash_stop_dump|s/backend->verifies_image/0/
 	image_always_verified|crash_stop_dump|s/backend->verifies_image/1/
 	kept_lock_forgotten|crash_stop_dump|s/kept = locked;//
-	sys_info_with_an_image|crash_step|s/!post_notifiers && crash_stop_have_image()/0/
+	sys_info_with_an_image|crash_notify|s/!post_notifiers && crash_stop_have_image()/0/
 	claim_is_taken_away|panic_mutex|s/if (atomic_try_cmpxchg(&panic_cpu, &old, this_cpu))/old = atomic_xchg(\&panic_cpu, this_cpu);\n\tif (old == PANIC_CPU_INVALID)/
 	loser_forgets_its_message|panic_mutex|/^void __noreturn panic_mutex_park(/,/^}/s/panic_mutex_keep(fmt, args);//
 	nmi_claim_looks_nested|panic_mutex|s/if (entered)/if (1)/

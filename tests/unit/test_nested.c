@@ -416,24 +416,17 @@ static void firmware_dump_that_comes_back(unsigned int variant)
 	CHECK_INT(kexec_locked, image);
 }
 
-#define spin_is_locked(lock)	(*(lock))
+static bool alone_at[PLACES];
 
-static bool stuck_at[PLACES];
-
-static void look_at_locks(unsigned int where)
+static void look_whether_alone(unsigned int where)
 {
-	int held = 1, unheld = 0;
-
-	stuck_at[where] = crash_lock_stuck(&held);
-	CHECK(!crash_lock_stuck(&unheld));
+	alone_at[where] = crash_alone();
 }
 
-static void look_at_a_lock_for_ever(void)
+static void never_alone(void)
 {
-	int held = 1;
-
 	for (;;) {
-		CHECK(!crash_lock_stuck(&held));
+		CHECK(!crash_alone());
 		machine_sleep(100 * US);
 	}
 }
@@ -447,9 +440,9 @@ static void lock_of_a_stopped_cpu_is_not_waited_for(unsigned int variant)
 	unsigned int i;
 
 	kernel_load_image();
-	at_place = look_at_locks;
+	at_place = look_whether_alone;
 	plan[0].program = program_panic;
-	plan[3].program = look_at_a_lock_for_ever;
+	plan[3].program = never_alone;
 	plan[3].masked = plan[3].deaf[NMI] = true;
 	fake_backend.nr_rungs = 3;
 	print_backtrace = true;
@@ -460,10 +453,10 @@ static void lock_of_a_stopped_cpu_is_not_waited_for(unsigned int variant)
 	CHECK_INT(crash_stop_result() == NULL, variant);
 	/* The sixth fault is too many, and named for the step that it was in. */
 	CHECK_INT(log_count("nested panic in step \"stop\""), variant ? CRASH_RUNGS_MAX : 0);
-	CHECK(!stuck_at[PLACE_KGDB]);
-	CHECK(stuck_at[PLACE_RAISED + IPI]);
-	CHECK(stuck_at[PLACE_BEFORE_KEXEC]);
-	CHECK_INT(stuck_at[PLACE_DUMPER], !variant);
+	CHECK(!alone_at[PLACE_KGDB]);
+	CHECK(alone_at[PLACE_RAISED + IPI]);
+	CHECK(alone_at[PLACE_BEFORE_KEXEC]);
+	CHECK_INT(alone_at[PLACE_DUMPER], !variant);
 }
 
 const struct test nested_tests[] = {

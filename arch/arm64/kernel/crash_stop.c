@@ -36,10 +36,9 @@
 
 #include "crash_stop_compat.h"
 
-#if defined(CONFIG_ARM_SDE_INTERFACE) && !defined(CONFIG_ARM_SDEI_NMI)
 #define SDEI_EVENT	0	/* the one that SDEI_EVENT_SIGNAL takes, Arm DEN0054C, 5.1.16 */
 
-static bool sdei_ready;
+static bool sdei_registered;
 
 static int arm64_sdei_handler(u32 event, struct pt_regs *regs, void *arg)
 {
@@ -47,12 +46,14 @@ static int arm64_sdei_handler(u32 event, struct pt_regs *regs, void *arg)
 	return SDEI_EV_HANDLED;
 }
 
+/* Where the kernel has a service of its own for this event, that calls us. */
 static int __init arm64_sdei_init(void)
 {
-	if (!sdei_is_present() || sdei_event_register(SDEI_EVENT, arm64_sdei_handler, NULL))
+	if (!IS_ENABLED(CONFIG_ARM_SDE_INTERFACE) || IS_ENABLED(CONFIG_ARM_SDEI_NMI) ||
+	    !sdei_is_present() || sdei_event_register(SDEI_EVENT, arm64_sdei_handler, NULL))
 		return 0;
-	sdei_ready = !sdei_event_enable(SDEI_EVENT);
-	if (!sdei_ready)
+	sdei_registered = !sdei_event_enable(SDEI_EVENT);
+	if (!sdei_registered)
 		sdei_event_unregister(SDEI_EVENT);
 	return 0;
 }
@@ -60,7 +61,7 @@ device_initcall(arm64_sdei_init);
 
 static bool arm64_sdei_usable(void)
 {
-	return sdei_ready;
+	return sdei_registered || sdei_nmi_active();
 }
 
 static void arm64_raise_sdei(const struct cpumask *mask)
@@ -69,20 +70,10 @@ static void arm64_raise_sdei(const struct cpumask *mask)
 
 	/* Unlike a store, the call into firmware is not ordered by smp_mb(). */
 	dsb(ishst);
-	for_each_cpu(cpu, mask)
-		sdei_event_signal(SDEI_EVENT, cpu_logical_map(cpu));
+	if (IS_ENABLED(CONFIG_ARM_SDE_INTERFACE))
+		for_each_cpu(cpu, mask)
+			sdei_event_signal(SDEI_EVENT, cpu_logical_map(cpu));
 }
-#else
-static bool arm64_sdei_usable(void)
-{
-	return sdei_nmi_active();
-}
-
-static void arm64_raise_sdei(const struct cpumask *mask)
-{
-	sdei_nmi_stop_cpus(mask);
-}
-#endif
 
 static const struct crash_rung arm64_rungs[] = {
 	[ARM64_RUNG_IPI] = {
@@ -107,7 +98,7 @@ static const struct crash_rung arm64_rungs[] = {
  * arm64_crash_stop_sdei - SDEI event 0 has arrived on this CPU
  * @regs: what it interrupted
  *
- * Returns, so that the event is completed, when this CPU is not to stop.
+ * Returns when this CPU is not to stop; then the event is completed.
  */
 void arm64_crash_stop_sdei(struct pt_regs *regs)
 {

@@ -36,7 +36,6 @@ static inline bool arm64_crash_stop_has_nmi(void)
 #if LINUX_VERSION_CODE < KERNEL_VERSION(7, 0, 0)
 void arm64_crash_stop_sdei(struct pt_regs *regs);
 static inline bool sdei_nmi_active(void) { return false; }
-static inline void sdei_nmi_stop_cpus(const cpumask_t *mask) { }
 #endif
 
 /* The holder may have been stopped; and while it prints, another may panic. */

@@ -11,20 +11,13 @@
  * a stop has begun. Neither takes the lock of the NMI IPIs: a CPU that was
  * stopped may hold it, and so may the owner below its own panic.
  *
- * A parked CPU spins until the log is saved. If a crash kernel follows it then
- * leaves the hypervisor's and the interrupt controller's tables and goes to real
- * mode, both of which it can only do itself:
- *
- *	park --release--> kexec_cpu_down() -> real mode, kexec_wait
- *
- * fadump is the firmware's crash kernel: it is asked for at the same step, with
- * the CPUs standing still and the log saved. It then finds them parked; their
- * stacks say what they did.
+ * A parked CPU spins until the log is saved. What it and the owner do if a crash
+ * kernel follows, or firmware that dumps, is in crash_stop_kexec.c.
  *
  * Races that are accepted: a system reset that a person sends to a CPU after the
  * ladder has sent it one, and before that one is taken, counts as the ladder's.
  *
- * OPAL, powernv's offline CPUs and fadump have been compiled, not run.
+ * OPAL has been compiled, not run.
  */
 #define pr_fmt(fmt) "crash_stop: " fmt
 
@@ -32,25 +25,19 @@
 #include <linux/crash_stop.h>
 #include <linux/delay.h>
 #include <linux/init.h>
-#include <linux/irqflags.h>
 #include <linux/kexec.h>
-#include <linux/panic.h>
 #include <linux/processor.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
-#include <asm/fadump.h>
 #include <asm/hw_irq.h>
 #include <asm/interrupt.h>
 #include <asm/kexec.h>
-#include <asm/machdep.h>
-#include <asm/paca.h>
 #include <asm/smp.h>
 
 #include "crash_stop_compat.h"
 
 #ifdef CONFIG_SMP
 
-#define REAL_MODE_MS	500	/* for all parked CPUs, to get there */
 #define PARK_ROUNDS	1000	/* until a parked CPU looks for its release */
 
 /* CPUs that were sent a system reset and have not taken it. */
@@ -140,100 +127,7 @@ static void ppc_park(enum crash_stop_why why)
 	spin_end();
 }
 
-#ifdef CONFIG_CRASH_STOP_DUMP
-static void ppc_release(int how)
-{
-	if (ppc_md.kexec_cpu_down)
-		ppc_md.kexec_cpu_down(1, 1);
-#ifdef CONFIG_PPC64
-	kexec_smp_wait();
-#endif
-}
-
-/**
- * crash_stop_wake_offline - bring CPUs that are offline under the crash kernel's rule
- *
- * An offline CPU of powernv naps in the old kernel, which it may not come back
- * to. Woken, it goes the way of one that was stopped.
- *
- * Context: before_crash_kernel.
- */
-void crash_stop_wake_offline(void)
-{
-	unsigned int cpu;
-
-	if (!crash_wake_offline)
-		return;
-	for_each_present_cpu(cpu)
-		if (!cpu_online(cpu) && !(smp_ops->cause_nmi_ipi && smp_ops->cause_nmi_ipi(cpu)))
-			crash_stop_send_ipi(cpu);
-}
-
-/**
- * crash_stop_await_real_mode - wait for the parked CPUs to leave the old kernel
- *
- * One that did not stop is not waited for.
- *
- * Context: before_crash_kernel, once the CPUs have been released.
- */
-void crash_stop_await_real_mode(void)
-{
-#ifdef CONFIG_PPC64
-	unsigned int cpu, us = 0;
-
-	for_each_present_cpu(cpu) {
-		bool woken = crash_wake_offline && !cpu_online(cpu);
-
-		if (cpu == raw_smp_processor_id() || !(woken || crash_stop_cpu_stopped(cpu)))
-			continue;
-		while (READ_ONCE(paca_ptrs[cpu]->kexec_state) < KEXEC_STATE_REAL_MODE) {
-			if (us++ == REAL_MODE_MS * 1000) {
-				pr_emerg("CPU %u is not in real mode after %u ms\n",
-					 cpu, REAL_MODE_MS);
-				return;
-			}
-			udelay(1);
-		}
-	}
-	/* What they last did in the old kernel is done before it is overwritten. */
-	mb();
-#endif
-}
-#endif /* CONFIG_CRASH_STOP_DUMP */
 #endif /* CONFIG_SMP */
-
-#ifdef CONFIG_CRASH_STOP_DUMP
-static struct pt_regs *ppc_crash_regs;	/* of the oops that leads to fadump */
-static bool ppc_fadump_due;
-
-/**
- * crash_stop_fadump_early - has crash_fadump() been called before its time?
- * @regs: the registers of the oops, or NULL
- * @str: its message
- *
- * fadump takes every CPU as it finds it and does not come back. So what asks for
- * it becomes a panic first, whose owner stops the others and saves the log.
- *
- * Context: any, with fadump registered.
- * Return: whether its caller is to go on without.
- */
-bool crash_stop_fadump_early(struct pt_regs *regs, const char *str)
-{
-	if (ppc_fadump_due || panic_mutex_is_mine())
-		return !ppc_fadump_due;
-	local_irq_disable();
-	if (panic_mutex_take() == PANIC_MUTEX_LOST)
-		panic_mutex_park_msg(regs, str);
-	ppc_crash_regs = regs;
-	panic("%s", str);
-}
-
-static void ppc_firmware_dump(void)
-{
-	ppc_fadump_due = true;
-	crash_fadump(ppc_crash_regs, "panic");
-}
-#endif
 
 static void ppc_after_stop(enum crash_stop_why why)
 {
@@ -249,13 +143,13 @@ static const struct crash_stop_backend ppc_backend = {
 	.quiesce		= ppc_quiesce,
 	.park			= ppc_park,
 #ifdef CONFIG_CRASH_STOP_DUMP
-	.release		= ppc_release,
+	.release		= crash_stop_ppc_release,
 #endif
 #endif
 	.after_stop		= ppc_after_stop,
 #ifdef CONFIG_CRASH_STOP_DUMP
 	.capture		= crash_save_cpu,
-	.firmware_dump		= ppc_firmware_dump,
+	.firmware_dump		= crash_stop_ppc_fadump,
 	.before_crash_kernel	= machine_crash_shutdown,
 #endif
 };

@@ -21,6 +21,10 @@ struct pt_regs;
 
 /* arch/powerpc/kernel/crash_stop.c */
 int crash_stop_nmi_ipi(struct pt_regs *regs);
+
+/* arch/powerpc/kernel/crash_stop_kexec.c */
+void crash_stop_ppc_release(int how);
+void crash_stop_ppc_fadump(void);
 void crash_stop_wake_offline(void);
 void crash_stop_await_real_mode(void);
 bool crash_stop_fadump_early(struct pt_regs *regs, const char *str);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GICv3, as much as two Group 0 SGIs need (IHI 0069).
+ * GICv3, as much as two Group 0 SGIs need (IHI 0069D).
  *
  * All interrupts become Group 1 non-secure, the kernel's, but for our two SGIs.
  * Those have a priority that no non-secure PMR can mask: with GICD_CTLR.DS = 0 a
- * non-secure priority is never below 0x80 (IHI 0069, 4.8.1).
+ * non-secure priority is never below 0x80 (IHI 0069D, 4.8.1).
  */
 #include "monitor.h"
 

@@ -25,7 +25,7 @@
 #define UART_CR		0x09000030
 #define UART_ENABLE	0x101
 
-/* Arm ARM (DDI 0487) D19: non-secure below, FIQ to EL3, HVC, AArch64 */
+/* Arm ARM (DDI 0487), SCR_EL3: non-secure below, FIQ to EL3, HVC, AArch64 */
 #define SCR_EL3		(1 << 0 | 3 << 4 | 1 << 2 | 1 << 8 | 1 << 10)
 #define SCTLR_EL1_OFF	0x30d00800	/* RES1 bits only: little-endian, MMU and caches off */
 #define SCTLR_EL2_OFF	0x30c50830
@@ -167,7 +167,7 @@ void monitor_smc(struct frame *frame)
 		monitor_unexpected();
 	if (psci_call(frame) || sdei_call(frame))
 		return;
-	frame->x[0] = -1;	/* unknown function: DEN 0028, 5.2 */
+	frame->x[0] = -1;	/* DEN 0028, "Unknown Function Identifier" */
 }
 
 void monitor_fiq(struct frame *frame)

@@ -16,7 +16,6 @@
 #ifndef MONITOR_H
 #define MONITOR_H
 
-#define SRAM_BASE	0x0e000000
 #define DTB_BASE	0x40000000
 #define FAULT_BASE	0x40200000
 #define KERNEL_BASE	0x60000000
@@ -25,7 +24,7 @@
 #define STACK_SIZE	1024
 #define FRAME_SIZE	272	/* sizeof(struct frame), 16-byte aligned */
 
-#define EVENT_SGI	8	/* secure by convention from 8 on: IHI 0069, 1.1.2 */
+#define EVENT_SGI	8	/* 0 to 7 are the kernel's; TF-A uses 8, too */
 #define WAKE_SGI	9
 
 #ifndef __ASSEMBLER__

@@ -2,8 +2,8 @@
 /*
  * PSCI 1.1 and SMCCC_VERSION, as much as Linux calls (DEN 0022F.b, DEN 0028).
  *
- * Missing, and reported as such: CPU_SUSPEND, MIGRATE, SYSTEM_SUSPEND and
- * SYSTEM_RESET2. A CPU that is inside an SDEI event is denied CPU_OFF: its
+ * Missing, and reported as such: CPU_SUSPEND, all of MIGRATE, SYSTEM_SUSPEND
+ * and SYSTEM_RESET2. A CPU that is inside an SDEI event is denied CPU_OFF: its
  * event would stay active in the GIC, and it would come back deaf.
  */
 #include "monitor.h"
@@ -14,7 +14,6 @@
 #define CPU_OFF			0x84000002u
 #define CPU_ON			0x84000003u
 #define AFFINITY_INFO		0x84000004u
-#define MIGRATE_INFO_TYPE	0x84000006u
 #define SYSTEM_OFF		0x84000008u
 #define SYSTEM_RESET		0x84000009u
 #define PSCI_FEATURES		0x8400000au
@@ -29,7 +28,6 @@
 #define ON_PENDING		-5
 
 #define VERSION_1_1		0x10001
-#define NO_MIGRATION		2	/* no trusted OS, or one on all CPUs */
 
 /* The lines of the secure PL061: hw/arm/virt.c, create_secure_gpio_pwr() */
 #define GPIO			0x090b0000ul
@@ -93,7 +91,6 @@ static int64_t features(uint32_t function)
 	case CPU_OFF:
 	case CPU_ON: case CPU_ON | SMC64:
 	case AFFINITY_INFO: case AFFINITY_INFO | SMC64:
-	case MIGRATE_INFO_TYPE:
 	case SYSTEM_OFF:
 	case SYSTEM_RESET:
 	case PSCI_FEATURES:
@@ -124,9 +121,6 @@ bool psci_call(struct frame *frame)
 		return true;
 	case AFFINITY_INFO: case AFFINITY_INFO | SMC64:
 		x[0] = affinity_info(x[1], x[2]);
-		return true;
-	case MIGRATE_INFO_TYPE:
-		x[0] = NO_MIGRATION;
 		return true;
 	case SYSTEM_OFF:
 		system_line(LINE_OFF);

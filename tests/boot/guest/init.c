@@ -41,6 +41,7 @@
 #include <unistd.h>
 
 #include "guest.h"
+#include "translate.h"
 
 #define MAX_CPUS 64
 #define CRASH_LOAD 2 /* KEXEC_FILE_ON_CRASH */
@@ -184,6 +185,28 @@ static bool peek(uint64_t addr, void *to, size_t len)
 	return false;
 }
 
+bool peek_phys(uint64_t addr, void *to, size_t len)
+{
+	for (size_t i = 0; i < core_phnum; i++) {
+		ElfW(Phdr) *p = &core_ph[i];
+
+		if (p->p_type == PT_LOAD && addr >= p->p_paddr &&
+		    addr + len <= p->p_paddr + p->p_memsz)
+			return pread(core_fd, to, len, p->p_offset + addr - p->p_paddr) ==
+			       (ssize_t)len;
+	}
+	return false;
+}
+
+/* As peek(), also where only this CPU's own page tables lead. */
+static bool peek_as(int cpu, uint64_t addr, void *to, size_t len)
+{
+	uint64_t phys;
+
+	return peek(addr, to, len) ||
+	       (translate && translate(cpu, addr, &phys) && peek_phys(phys, to, len));
+}
+
 static uint64_t info(const char *text, const char *key, int base)
 {
 	const char *at = strstr(text, key);
@@ -237,11 +260,11 @@ static void show_stack(int cpu, const uint8_t *note, const char *text)
 	for (int i = 0; i < STACKS; i++) {
 		uint64_t end = (sp | (STACK_SIZE - 1)) + 1;
 
-		for (uint64_t p = sp; p < end && peek(p, &word, sizeof(word)); p += sizeof(word))
+		for (uint64_t p = sp; p < end && peek_as(cpu, p, &word, sizeof(word)); p += sizeof(word))
 			if (word >= start && word < start + TEXT_SIZE)
 				printf(" %lx", (long)word);
 		for (frame = sp; frame >= sp && frame < end;)
-			if (!peek(frame + atoi(next), &frame, sizeof(frame)))
+			if (!peek_as(cpu, frame + atoi(next), &frame, sizeof(frame)))
 				frame = 0;
 		if (!frame)
 			break;
@@ -339,6 +362,8 @@ static void show_core(void)
 
 		if (!n[0])
 			break;
+		if (translate_note)
+			translate_note(n[2], desc);
 		if (!strcmp(name, "CORE") && n[2] == NT_PRSTATUS) {
 			if (notes < MAX_CPUS)
 				first[notes] = desc;

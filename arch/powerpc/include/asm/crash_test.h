@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How the boot tests' driver sends its own CPU a system reset; only crash_test.c has it. */
+/*
+ * How the boot tests' driver sends its own CPU a system reset, and how it restarts;
+ * only crash_test.c has it.
+ */
 #ifndef _ASM_POWERPC_CRASH_TEST_H
 #define _ASM_POWERPC_CRASH_TEST_H
 
@@ -24,5 +27,12 @@ static void crash_test_nmi_self(void)
 	if (!smp_ops->cause_nmi_ipi || !smp_ops->cause_nmi_ipi(raw_smp_processor_id()))
 		pr_emerg("no system reset that this CPU can send to itself\n");
 }
+
+/* RTAS restarts pseries before machine_restart() comes to stop the others, as it does elsewhere. */
+#define crash_test_restart() \
+	do { \
+		smp_send_stop(); \
+		machine_restart(NULL); \
+	} while (0)
 
 #endif /* _ASM_POWERPC_CRASH_TEST_H */

@@ -216,7 +216,10 @@ static bool __maybe_unused crash_test_nmi(struct pt_regs *regs)
 	return true;
 }
 
-/* crash_test_nmi_init() and crash_test_nmi_self(), where the architecture has an NMI. */
+/*
+ * crash_test_nmi_init() and crash_test_nmi_self(), where the architecture has an
+ * NMI; crash_test_restart(), where machine_restart() does not stop the others first.
+ */
 #if __has_include(<asm/crash_test.h>)
 #include <asm/crash_test.h>
 #else
@@ -226,6 +229,10 @@ static void crash_test_nmi_self(void)
 {
 	pr_emerg("this architecture has no NMI that a CPU can send to itself\n");
 }
+#endif
+
+#ifndef crash_test_restart
+#define crash_test_restart()	machine_restart(NULL)
 #endif
 
 static noinline void crash_test_wedged(void)
@@ -335,7 +342,7 @@ static int thread(void *unused)
 		mdelay(1000);
 		break;
 	case REBOOT:
-		machine_restart(NULL);
+		crash_test_restart();
 		break;
 	default:
 		break;

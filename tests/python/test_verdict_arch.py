@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The verdict where an architecture's data decides: recorded/ARCH/SCENARIO[-kdump][--BOOT].log."""
+
+import re
+import unittest
+
+import paths
+import archs
+import evidence
+import scenarios
+import verdict
+from qemu import Transcript
+
+RECORDED = paths.ROOT / "tests/boot/recorded"
+
+
+def log(arch: str, name: str) -> str:
+    """A recorded log."""
+    return (RECORDED / arch / f"{name}.log").read_text()
+
+
+def judge(arch: str, name: str, text: str) -> verdict.Verdict:
+    """The verdict on a log, with the symbols of the recorded kernel."""
+    found = archs.load()[arch]
+    words, _, boot = name.partition("--")
+    case = scenarios.case(scenarios.BY_NAME[words.removesuffix("-kdump")], found, kernel="7.3",
+                          kdump="yes" if words.endswith("-kdump") else "no", boot=boot or scenarios.DEFAULT_BOOT)
+    facts = evidence.gather(Transcript.parse(text), found, evidence.Symbols(RECORDED / arch / "kernel.map"))
+    return verdict.judge(case, facts, found)
+
+
+class Good(unittest.TestCase):
+    """What was recorded passes."""
+
+    def test_recorded_runs_pass(self) -> None:
+        names = sorted((p.parent.name, p.stem) for p in RECORDED.glob("*/*.log"))
+        self.assertGreaterEqual(len(names), 3)
+        for arch, name in names:
+            with self.subTest(f"{arch} {name}"):
+                self.assertEqual(judge(arch, name, log(arch, name)).reasons, [])
+
+
+class Bad(unittest.TestCase):
+    """One thing is wrong at a time."""
+
+    def fails(self, name: str, why: str, text: str, arch: str = "arm64") -> None:
+        self.assertNotEqual(text, log(arch, name), "the recording was not changed")
+        found = judge(arch, name, text).reasons
+        self.assertTrue(any(r.startswith(why) for r in found), found)
+
+    def test_masked_cpu_that_nothing_reaches_is_not_named(self) -> None:
+        self.fails("wedged", "K8: it names []", re.sub(r"2/3 other(.*)\(ipi 2\); not stopped: 2", r"3/3 other\1(ipi 3)",
+                                                       log("arm64", "wedged")))
+
+    def test_its_note_is_no_placeholder(self) -> None:
+        text = log("arm64", "wedged-kdump")
+        other = re.search(r"guest: note 0 ([0-9a-f]+)", text)[1]
+        self.fails("wedged-kdump", "K9: CPU 2 did not stop", re.sub(r"(guest: note 2 )[0-9a-f]+", r"\g<1>" + other, text))
+
+    def test_a_warning_of_another_kind(self) -> None:
+        self.fails("wedged-kdump", "K12: a splat", log("arm64", "wedged-kdump").replace("arm64/kernel/machine_kexec.c", "arm64/kernel/smp.c"))
+
+    def test_no_cpu_powered_itself_off(self) -> None:
+        self.fails("plain-kdump--crash-smp", "K4: the crash kernel has 1 CPUs",
+                   log("arm64", "plain-kdump--crash-smp").replace("crash kernel, 4 CPUs", "crash kernel, 1 CPUs"))
+
+    def test_parked_cpu_seen_elsewhere(self) -> None:
+        text = log("arm64", "wedged")
+        owner, parked = re.findall(r"PC=([0-9a-f]+)", text)[1], re.findall(r"PC=([0-9a-f]+)", text)[0]
+        self.fails("wedged", "K4: QEMU shows CPU 0", text.replace(f"PC={parked}", f"PC={owner}"))
+
+    def test_way_to_boot_decides_what_is_possible(self) -> None:
+        arm64 = archs.load()["arm64"]
+        self.assertIn("pseudo-NMI", scenarios.case(scenarios.BY_NAME["panic-nmi"], arm64, kernel="7.3").impossible)
+        self.assertEqual(scenarios.case(scenarios.BY_NAME["panic-nmi"], arm64, kernel="7.3", boot="nmi").impossible, "")
+
+
+if __name__ == "__main__":
+    unittest.main()
