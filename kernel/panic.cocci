@@ -430,3 +430,11 @@
 @@ @@
  cpumask_copy(to_cpumask(backtrace_mask), mask);
 +crash_stop_mask_backtrace(to_cpumask(backtrace_mask));
+
+// rule: backtrace-wait
+// file: lib/nmi_backtrace.c
+// Ten seconds for a CPU that cannot answer are nine too many before the stop.
+@@ @@
+-if (cpumask_empty(to_cpumask(backtrace_mask)))
++if (cpumask_empty(to_cpumask(backtrace_mask)) || crash_part_late())
+ 	break;

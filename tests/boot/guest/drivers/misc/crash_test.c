@@ -282,6 +282,9 @@ static noinline void crash_test_dumping(void)
 {
 	int i;
 
+	/* The CPU that is to hit a dump has to be there before the last one. */
+	while (atomic_read(&arrived) < together)
+		cpu_relax();
 	for (i = 0; i < MAX_OOPS_DUMPS; i++) {
 		beat();
 		WRITE_ONCE(inside_dump, true);
