@@ -287,9 +287,9 @@ static noinline void crash_test_dumping(void)
 		cpu_relax();
 	for (i = 0; i < MAX_OOPS_DUMPS; i++) {
 		beat();
+		/* Stays set: without a store a dump is over before anybody looks. */
 		WRITE_ONCE(inside_dump, true);
 		kmsg_dump(KMSG_DUMP_OOPS);
-		WRITE_ONCE(inside_dump, false);
 	}
 	crash_test_busy();
 }
