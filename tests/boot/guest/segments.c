@@ -156,7 +156,8 @@ static size_t headers(void *to, const struct region *crash)
 	ElfW(Ehdr) *elf = to;
 	ElfW(Phdr) *p = (void *)(elf + 1);
 	struct region r = { 0 };
-	unsigned long at, size, text = symbol("_text");
+	/* The page in which the kernel begins; /proc/kallsyms has no _text. */
+	unsigned long at, size, text = symbol("_stext") & -4096ul;
 	char path[80], line[80];
 	int fd = open("/proc/self/exe", O_RDONLY), i;
 
