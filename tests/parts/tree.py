@@ -14,7 +14,7 @@ import packages
 import rules
 import sources
 from archs import ROOT, Arch
-from errors import Unusable
+from errors import BuildFailed, Unusable
 from parts.common import Results, call, chosen, native, sources_of
 
 SIZE_MAX = 12 * 1024
@@ -89,7 +89,11 @@ def identical(args: argparse.Namespace) -> Results:
     for arch in chosen(args):
         build.need_compiler(arch)
         for kernel in _kernels(arch, args, 0):
-            stock, patched = _without(arch, kernel, False), _without(arch, kernel, True)
+            try:
+                stock, patched = _without(arch, kernel, False), _without(arch, kernel, True)
+            except BuildFailed as error:
+                results.append((f"CONFIG_CRASH_STOP=n, Linux {kernel} {arch.name} builds", str(error)))
+                continue
             results += [(f"CONFIG_CRASH_STOP=n, Linux {kernel} {arch.name}: {name} is as it was",
                          "" if stock[name] == patched[name] else "differs") for name in stock]
     return results
@@ -111,7 +115,11 @@ def compiles(args: argparse.Namespace) -> Results:
             for name in new:
                 (out / name).unlink(missing_ok=True)
             more = arch.get(f"variant {variant}", "objects").split()
-            build.make(one, *new, *_objects(arch, kernel), *more, log=log, extra=("W=1",))
+            try:
+                build.make(one, *new, *_objects(arch, kernel), *more, log=log, extra=("W=1",))
+            except BuildFailed as error:
+                results.append((f"Linux {kernel} {arch.name} {variant}: what we add compiles with W=1", str(error)))
+                continue
             warnings = [m[0] for m in map(OURS.search, log.read_text(errors="replace").splitlines()) if m]
             results.append((f"Linux {kernel} {arch.name} {variant}: what we add compiles with W=1, no warning",
                             "; ".join(warnings[:2])))
