@@ -18,6 +18,7 @@
 #include <linux/kmsg_dump.h>
 #include <linux/notifier.h>
 #include <linux/percpu.h>
+#include <linux/processor.h>
 #include <linux/smp.h>
 #include <linux/types.h>
 
@@ -327,6 +328,18 @@ static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }
 static inline bool crash_alone(void) { return false; }
 
 #endif /* CONFIG_CRASH_STOP */
+
+/*
+ * Take a lock of the oops code: its holder may have been stopped, and while it
+ * prints, another CPU may panic. The owner of the crash goes on without.
+ */
+#define crash_stop_take_lock(trylock, regs)			\
+do {								\
+	while (!panic_mutex_is_mine() && !(trylock)) {		\
+		crash_stop_poll(regs);				\
+		cpu_relax();					\
+	}							\
+} while (0)
 
 #ifdef CONFIG_CRASH_STOP_DUMP
 

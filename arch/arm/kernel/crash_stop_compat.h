@@ -5,7 +5,6 @@
 
 #include <linux/cpumask.h>
 #include <linux/crash_stop.h>
-#include <linux/processor.h>
 #include <linux/spinlock.h>
 
 /* Index of each rung, for the handlers that report back. */
@@ -14,17 +13,13 @@
 /* arch/arm/kernel/smp.c, where the IPIs are private */
 void crash_stop_send_ipi(const struct cpumask *mask);
 
-/* The holder may have been stopped; and while it prints, another may panic. */
 static inline void crash_stop_lock_die(arch_spinlock_t *lock)
 {
 	if (!IS_ENABLED(CONFIG_CRASH_STOP)) {
 		arch_spin_lock(lock);
 		return;
 	}
-	while (!panic_mutex_is_mine() && !arch_spin_trylock(lock)) {
-		crash_stop_poll(NULL);
-		cpu_relax();
-	}
+	crash_stop_take_lock(arch_spin_trylock(lock), NULL);
 }
 
 #endif /* _ARM_CRASH_STOP_COMPAT_H */

@@ -38,16 +38,12 @@ void arm64_crash_stop_sdei(struct pt_regs *regs);
 static inline bool sdei_nmi_active(void) { return false; }
 #endif
 
-/* The holder may have been stopped; and while it prints, another may panic. */
 static inline unsigned long crash_stop_lock_die(raw_spinlock_t *lock, struct pt_regs *regs)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
-	while (!panic_mutex_is_mine() && !raw_spin_trylock(lock)) {
-		crash_stop_poll(regs);
-		cpu_relax();
-	}
+	crash_stop_take_lock(raw_spin_trylock(lock), regs);
 	return flags;
 }
 

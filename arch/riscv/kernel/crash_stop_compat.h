@@ -7,7 +7,6 @@
 #include <linux/cpumask.h>
 #include <linux/crash_stop.h>
 #include <linux/irqflags.h>
-#include <linux/processor.h>
 #include <linux/spinlock.h>
 
 /* Index of each rung, for the handlers that report back. */
@@ -16,7 +15,6 @@
 /* arch/riscv/kernel/smp.c, where the IPIs are private */
 void crash_stop_send_ipi(const struct cpumask *mask);
 
-/* The holder may have been stopped; and while it prints, another may panic. */
 static inline unsigned long crash_stop_lock_die(raw_spinlock_t *lock)
 {
 	unsigned long flags;
@@ -26,10 +24,7 @@ static inline unsigned long crash_stop_lock_die(raw_spinlock_t *lock)
 		return flags;
 	}
 	local_irq_save(flags);
-	while (!panic_mutex_is_mine() && !raw_spin_trylock(lock)) {
-		crash_stop_poll(NULL);
-		cpu_relax();
-	}
+	crash_stop_take_lock(raw_spin_trylock(lock), NULL);
 	return flags;
 }
 

@@ -41,7 +41,6 @@ static inline void crash_stop_signalled(void)
 		smp_stop_cpu();
 }
 
-/* The holder may have been stopped; and while it prints, another may panic. */
 static inline void crash_stop_lock_die(spinlock_t *lock)
 {
 	if (!IS_ENABLED(CONFIG_CRASH_STOP)) {
@@ -49,10 +48,7 @@ static inline void crash_stop_lock_die(spinlock_t *lock)
 		return;
 	}
 	local_irq_disable();
-	while (!panic_mutex_is_mine() && !spin_trylock(lock)) {
-		crash_stop_poll(NULL);
-		cpu_relax();
-	}
+	crash_stop_take_lock(spin_trylock(lock), NULL);
 }
 
 /* The owner of a panic has not taken it, and keeps interrupts off. */

@@ -38,17 +38,13 @@ static inline bool x86_stops_natively(void)
 }
 #endif
 
-/* The holder may have been stopped; and while it prints, another may panic. */
 static inline void crash_stop_lock_die(arch_spinlock_t *lock)
 {
 	if (!IS_ENABLED(CONFIG_CRASH_STOP)) {
 		arch_spin_lock(lock);
 		return;
 	}
-	while (!panic_mutex_is_mine() && !arch_spin_trylock(lock)) {
-		crash_stop_poll(NULL);
-		cpu_relax();
-	}
+	crash_stop_take_lock(arch_spin_trylock(lock), NULL);
 }
 
 static inline void crash_stop_send_ipi(int cpu, int vector)
