@@ -34,6 +34,9 @@ def run(args: argparse.Namespace) -> int:
     names = [p.__name__ for p in PARTS + ON_REQUEST]
     for name in args.only or []:
         archs.choose("part", name, names)
+    for option in ("jobs", "times"):
+        if getattr(args, option) < 1:
+            raise Unusable(f"--{option} {getattr(args, option)}: give 1 or more")
     chosen = QUICK if args.quick else PARTS + ON_REQUEST if args.all else PARTS
     if args.only:
         chosen = [p for p in PARTS + ON_REQUEST if p.__name__ in args.only]

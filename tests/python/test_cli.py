@@ -27,6 +27,10 @@ class BadInput(unittest.TestCase):
     def test_unknown_architecture(self) -> None:
         self.refuses("panic", "x86_65", says="x86_65: unknown architecture; known: x86_64")
 
+    def test_no_guests_at_all(self) -> None:
+        self.refuses("test", "--only", "boots", "--jobs", "0", says="--jobs 0: give 1 or more")
+        self.refuses("test", "--only", "repeat", "--times", "0", says="--times 0: give 1 or more")
+
     def test_unknown_kernel(self) -> None:
         self.refuses("panic", "x86_64", "--kernel", "7.4", says="7.4: unknown kernel; known: 7.3")
 
