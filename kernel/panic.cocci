@@ -438,3 +438,40 @@
 -if (cpumask_empty(to_cpumask(backtrace_mask)))
 +if (cpumask_empty(to_cpumask(backtrace_mask)) || crash_part_late())
  	break;
+
+// rule: irq-kexec-include
+// file: kernel/irq/kexec.c
+// kernels: 6.12
+@@ @@
++#include <linux/crash_stop.h>
+ #include <linux/interrupt.h>
+
+// rule: irq-kexec-active
+// file: kernel/irq/kexec.c
+// kernels: 6.12
+// after: #include "internals.h"
++
++/* As irq_set_irqchip_state(), whose lock a stopped CPU may hold, or what an NMI has interrupted on this one. */
++static int crash_clear_active(struct irq_desc *desc)
++{
++	struct irq_data *data = &desc->irq_data;
++
++	for (; data; data = irqd_get_parent_data(data)) {
++		struct irq_chip *chip = irq_data_get_irq_chip(data);
++
++		if (chip && chip->irq_set_irqchip_state)
++			return chip->irq_set_irqchip_state(data, IRQCHIP_STATE_ACTIVE, false);
++	}
++	return -EINVAL;
++}
+
+// rule: irq-kexec
+// file: kernel/irq/kexec.c
+// kernels: 6.12
+// Linux 7.3 takes no lock there.
+@@ identifier check_eoi, i; @@
+-check_eoi = irq_set_irqchip_state(i, IRQCHIP_STATE_ACTIVE, false);
++if (panic_mutex_is_mine())
++	check_eoi = crash_clear_active(desc);
++else
++	check_eoi = irq_set_irqchip_state(i, IRQCHIP_STATE_ACTIVE, false);

@@ -214,3 +214,40 @@
 // kernels: 6.1 6.12
 // after: #define SDEI_1_0_FN_SDEI_INTERRUPT_RELEASE		SDEI_1_0_FN(0x0E)
 +#define SDEI_1_0_FN_SDEI_EVENT_SIGNAL			SDEI_1_0_FN(0x0F)
+
+// rule: arm64-kexec-include
+// file: arch/arm64/kernel/machine_kexec.c
+// kernels: 6.1
+@@ @@
++#include <linux/crash_stop.h>
+ #include <linux/interrupt.h>
+
+// rule: arm64-kexec-active
+// file: arch/arm64/kernel/machine_kexec.c
+// kernels: 6.1
+// after: #include <asm/trans_pgd.h>
++
++/* As irq_set_irqchip_state(), whose lock a stopped CPU may hold, or what an NMI has interrupted on this one. */
++static int crash_clear_active(struct irq_desc *desc)
++{
++	struct irq_data *data = &desc->irq_data;
++
++	for (; data; data = data->parent_data) {
++		struct irq_chip *chip = irq_data_get_irq_chip(data);
++
++		if (chip && chip->irq_set_irqchip_state)
++			return chip->irq_set_irqchip_state(data, IRQCHIP_STATE_ACTIVE, false);
++	}
++	return -EINVAL;
++}
+
+// rule: arm64-kexec
+// file: arch/arm64/kernel/machine_kexec.c
+// kernels: 6.1
+// Linux 7.3 takes no lock there, 6.12 has the function in kernel/irq.
+@@ identifier ret, i; @@
+-ret = irq_set_irqchip_state(i, IRQCHIP_STATE_ACTIVE, false);
++if (panic_mutex_is_mine())
++	ret = crash_clear_active(desc);
++else
++	ret = irq_set_irqchip_state(i, IRQCHIP_STATE_ACTIVE, false);
