@@ -156,6 +156,11 @@ def _restore(path: pathlib.Path, data: bytes | None) -> None:
         _write(path, data)
 
 
+def touched(tree: pathlib.Path) -> list[str]:
+    """The files of a tree that the layer was applied to which it has written."""
+    return sorted(json.loads((tree / STATE / "layer" / "manifest.json").read_text()))
+
+
 def apply_layer(tree: pathlib.Path) -> bool:
     """Apply crash_stop to a tree. Returns whether anything changed."""
     return _apply(tree, "layer", LAYER, LAYER_RULES)

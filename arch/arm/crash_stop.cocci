@@ -104,7 +104,7 @@
 // file: arch/arm/mm/l2c-common.c
 @@ expression N; @@
 -WARN_ON(N > 1);
-+WARN_ON(N > 1 && !crash_stop_begun());
++WARN_ON((!IS_ENABLED(CONFIG_CRASH_STOP) || !crash_stop_begun()) && N > 1);
 
 // rule: arm-die-include
 // file: arch/arm/kernel/traps.c

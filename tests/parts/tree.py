@@ -46,10 +46,10 @@ def _objects(arch: Arch, kernel: str) -> list[str]:
 
 
 def _code(path: pathlib.Path) -> str:
-    """What an object consists of, without what holds line numbers or does not reach the kernel."""
+    """What an object consists of, without what does not reach the kernel."""
     dump = subprocess.run(["objdump", "-s", "-r", str(path)], capture_output=True, text=True, check=True).stdout
     parts = re.split(r"^(?=Contents of section |RELOCATION RECORDS FOR )", dump, flags=re.M)[1:]
-    apart = re.compile(r"(?:Contents of section |RELOCATION RECORDS FOR \[)(__bug_table|\.comment|\.note|\.discard|\.debug)")
+    apart = re.compile(r"(?:Contents of section |RELOCATION RECORDS FOR \[)(\.comment|\.note|\.discard|\.debug)")
     return "".join(p for p in parts if not apart.match(p))
 
 
@@ -68,12 +68,25 @@ def _folder(name: str) -> pathlib.Path:
     return out
 
 
-def _without(arch: Arch, kernel: str, patched: bool) -> dict[str, str]:
+def _lined(kernel: str) -> pathlib.Path:
+    """The patched tree, in which what is unchanged has the line numbers of the stock one: warnings carry theirs as data."""
+    (_, stock), (_, patched) = sources.tree(kernel, False), sources.tree(kernel, True)
+    lined = patched.with_name(f"{kernel}-lined")
+    packages.run(["rsync", "-a", "--delete", f"--link-dest={patched}", f"{patched}/", f"{lined}/"])
+    for name in apply.touched(patched):
+        if name.endswith((".c", ".h")) and (stock / name).exists():
+            _, text = call(["diff", "--unchanged-group-format=#line %df\n%=", "--old-group-format=", "--new-group-format=%>",
+                            "--changed-group-format=%>", str(stock / name), str(patched / name)])
+            (lined / name).unlink()
+            (lined / name).write_text(text)
+    return lined
+
+
+def _without(arch: Arch, kernel: str, tree: pathlib.Path) -> dict[str, str]:
     """The code of the touched objects with CONFIG_CRASH_STOP=n."""
-    _, tree = sources.tree(kernel, patched)
     # One folder for both trees, so that no path differs.
     out = _folder(f"identical-{kernel}-{arch.name}")
-    one = build.Kernel(kernel, kernel, patched, build.PLAIN, arch, tree, out)
+    one = build.Kernel(kernel, kernel, False, build.PLAIN, arch, tree, out)
     log = out / "crash-stop.log"
     (out / "wanted").write_text(build.fragment(arch).replace("CONFIG_CRASH_STOP=y", "# CONFIG_CRASH_STOP is not set"))
     build.make(one, "allnoconfig", log=log, extra=(f"KCONFIG_ALLCONFIG={out / 'wanted'}",))
@@ -90,7 +103,7 @@ def identical(args: argparse.Namespace) -> Results:
         build.need_compiler(arch)
         for kernel in _kernels(arch, args, 0):
             try:
-                stock, patched = _without(arch, kernel, False), _without(arch, kernel, True)
+                stock, patched = _without(arch, kernel, sources.tree(kernel, False)[1]), _without(arch, kernel, _lined(kernel))
             except BuildFailed as error:
                 results.append((f"CONFIG_CRASH_STOP=n, Linux {kernel} {arch.name} builds", str(error)))
                 continue
