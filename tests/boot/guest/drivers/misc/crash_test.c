@@ -53,7 +53,7 @@
 #define START_MS	100	/* what the threads need to get to their places */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 #define MAX_OOPS_DUMPS	8
-#define SLOW_MS		1000	/* what a late CPU gets */
+#define SLOW_MS		2000	/* what a late CPU gets */
 
 enum role { BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LATE, LOCK, REBOOT, DUMPING };
 
