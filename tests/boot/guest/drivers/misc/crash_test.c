@@ -23,6 +23,8 @@
  */
 #define pr_fmt(fmt) "crash_test: " fmt
 
+#include <linux/completion.h>
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/init.h>
@@ -352,6 +354,19 @@ static int thread(void *unused)
 	return 0;
 }
 
+/*
+ * stop_machine() waits for every CPU, and the wedged one never comes: when a clock
+ * changes in that moment, nobody is left to panic. It takes this lock for reading.
+ */
+static int crash_test_no_stop_machine(void *taken)
+{
+	cpus_write_lock();
+	complete(taken);
+	for (;;)
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+	return 0;
+}
+
 static void set_roles(const char *list, enum role role)
 {
 	static struct cpumask mask;
@@ -405,7 +420,7 @@ static void calibrate(void)
 static ssize_t crash_test_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	struct task_struct *threads[NR_CPUS] = {};
-	bool crasher = false;
+	bool crasher = false, wedges = false;
 	unsigned int cpu;
 	cycles_t start;
 	char *line;
@@ -421,6 +436,15 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	/* A raw address, for whoever wants to show that the log alone decodes it. */
 	pr_emerg("panic() will be called at 0x%lx\n", (unsigned long)crash_test_panic);
 	panic_at = get_cycles();	/* until a crashing CPU says better (sysrq, lkdtm) */
+
+	for_each_online_cpu(cpu)
+		wedges = wedges || roles[cpu] == WEDGED || roles[cpu] == LATE;
+	if (wedges) {
+		DECLARE_COMPLETION_ONSTACK(taken);
+
+		kthread_run(crash_test_no_stop_machine, &taken, "crash_test/still");
+		wait_for_completion(&taken);
+	}
 
 	/* All threads exist before the first one wedges: kthreadd must not get stuck behind it. */
 	for_each_online_cpu(cpu) {
