@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--all", action="store_true", help="more kernels and every scenario, takes hours")
     two.add_argument("--only", nargs="+", metavar="PART", help="some parts, by name")
     two.add_argument("--arch", nargs="+", metavar="ARCH", help="only these architectures")
-    two.add_argument("--times", type=int, default=20, metavar="N", help="the part \"repeat\" goes on until it has run each case N times")
+    two.add_argument("--times", type=int, default=20, metavar="N", help="how often the part \"repeat\" runs each scenario (more)")
     two.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at a time (default 2); those that fail are run again alone")
     two.set_defaults(run=test)
     three = verbs.add_parser("apply", help="patch a kernel tree in place")

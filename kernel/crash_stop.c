@@ -9,7 +9,8 @@
  *
  *	idle --claim--> climbing (rung 0, 1, ...) --> done
  *
- * A panic's owner whose ladder faults comes back through a nested panic and
+ * Who takes the crash over from an owner that hangs (crash_standby.c) climbs once
+ * more, for that one CPU. A panic's owner whose ladder faults comes back through a nested panic and
  * goes on with the next rung. What a stopped CPU does is in crash_stop_cpu.c,
  * what is said about it in crash_stop_report.c.
  *
@@ -48,16 +49,7 @@ MODULE_PARM_DESC(grace_ms, "Quiet time in ms before the first rung gives way to 
 
 atomic_t crash_stopper = ATOMIC_INIT(PANIC_CPU_INVALID);
 
-static struct crash_ladder {
-	struct cpumask seen;		/* CPUs that were to stop */
-	struct cpumask left;		/* those that have not */
-	const struct crash_rung *first;	/* the gentlest that is usable here */
-	unsigned int next_rung;		/* a nested entry goes on here */
-	bool done;
-	struct crash_clock clock;	/* since the first signal */
-} crash_ladders[2];
-
-static struct crash_stop_result crash_result;
+static struct crash_ladder crash_ladders[2];
 
 /* Take the CPUs off the list that have stopped or gone. */
 static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
@@ -172,30 +164,6 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 	crash_collect(l, NULL);
 }
 
-static void crash_sum_up(const struct crash_ladder *l)
-{
-	struct crash_stop_result r = { .left = &l->left };
-	unsigned int cpu;
-
-	for_each_cpu(cpu, &l->seen) {
-		int how = per_cpu(crash_stop_cpu, cpu).how;
-
-		r.cpus++;
-		if (cpumask_test_cpu(cpu, &l->left))
-			continue;
-		r.stopped++;
-		if (how == CRASH_BY_ITSELF)
-			r.by_itself++;
-		else
-			r.by_rung[how]++;
-	}
-	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
-	crash_result = r;
-	if (arch_crash_stop_backend()->capture)
-		for_each_cpu(cpu, &l->seen)
-			crash_stop_placeholder(cpu);
-}
-
 /**
  * crash_stop_other_cpus - stop every other CPU
  * @why: for a panic, whose owner calls this, or for a reboot, halt or kexec
@@ -250,7 +218,7 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	/* A reboot that was held up on the way must not speak for the panic. */
 	if (panic_mutex_is_lost())
 		crash_stop_self(NULL);
-	crash_sum_up(l);
+	crash_stop_sum_up(l);
 	l->done = true;
 
 	if (backend->after_stop)
@@ -268,13 +236,45 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	}
 out:
 	local_irq_restore(flags);
-	return &crash_result;
+	return crash_stop_result();
 }
 EXPORT_SYMBOL_GPL(crash_stop_other_cpus);
 
-/** crash_stop_result - how the stop went, or NULL before one has ended */
-const struct crash_stop_result *crash_stop_result(void)
+/**
+ * crash_stop_succeed - stop the CPU from which this one has taken the crash over
+ * @old_cpu: that CPU, which has not stopped yet
+ *
+ * It takes this CPU's place among those that were to stop; the result is summed
+ * up anew.
+ *
+ * Context: the new owner, which had stopped itself, interrupts off.
+ * Return: whether it has stopped.
+ */
+bool crash_stop_succeed(unsigned int old_cpu)
 {
-	return crash_result.left ? &crash_result : NULL;
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	struct crash_ladder *all = &crash_ladders[CRASH_STOP_PANIC];
+	static struct crash_ladder l;
+	bool stopped;
+
+	cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);
+	cpumask_set_cpu(old_cpu, &all->seen);
+	l = (struct crash_ladder){};
+	cpumask_copy(&l.seen, &all->seen);
+	cpumask_set_cpu(old_cpu, &l.left);
+	/* It has had its time. */
+	atomic_set(&per_cpu(crash_stop_cpu, old_cpu).dumping, 0);
+	atomic_set(&crash_stopper, raw_smp_processor_id());
+	/* Before the signals, whose handlers look at crash_stopper: signal.litmus. */
+	smp_mb();
+
+	crash_clock_start(&l.clock);
+	crash_climb(&l, CRASH_STOP_PANIC);
+	stopped = !cpumask_test_cpu(old_cpu, &l.left);
+	if (!stopped)
+		cpumask_set_cpu(old_cpu, &all->left);
+	crash_stop_sum_up(all);
+	if (backend->after_stop)
+		backend->after_stop(CRASH_STOP_PANIC);
+	return stopped;
 }
-EXPORT_SYMBOL_GPL(crash_stop_result);

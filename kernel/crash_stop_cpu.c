@@ -14,6 +14,8 @@
  * for something (crash_stop_poll()), or because it has just come online
  * (crash_stop_cpu_online()). All of them park in crash_stop_here(), and leave it
  * only through the backend's release hook, when a crash kernel is to be booted.
+ * Two of them watch the owner before that, and take over from one that hangs:
+ * crash_standby.c.
  *
  * Races that are accepted:
  *  - A CPU answers after the last rung: it is captured and parked all the same,
@@ -36,6 +38,9 @@
 #include "crash_stop_internal.h"
 
 DEFINE_PER_CPU(struct crash_cpu, crash_stop_cpu);
+
+/* What the CPU was stopped in, on its stack, if by a signal. */
+DEFINE_PER_CPU(struct pt_regs *, crash_stop_regs);
 
 /* Set once: parked CPUs are to do what the crash kernel needs of them. */
 static atomic_t crash_released = ATOMIC_INIT(0);
@@ -88,6 +93,7 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
 	int old = CRASH_CPU_RUNNING;
+	bool stands_by;
 
 	/*
 	 * Not RUNNING any more: the capture or quiescing below us faulted, or an
@@ -100,6 +106,7 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 		atomic_set(&me->state, CRASH_CPU_RECAPTURING);
 	if (old < CRASH_CPU_RECAPTURING) {
 		me->how = how;
+		*this_cpu_ptr(&crash_stop_regs) = regs;
 		crash_stop_capture(regs);
 	}
 	if (old < CRASH_CPU_QUIESCING) {
@@ -107,6 +114,7 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 		if (backend->quiesce)
 			backend->quiesce(crash_stop_why());
 	}
+	stands_by = crash_stop_why() == CRASH_STOP_PANIC && crash_standby_claim(me->how);
 	/*
 	 * Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(), for the
 	 * registers, the message and all that this CPU has done: acknowledge.litmus,
@@ -114,6 +122,8 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	 * release.litmus, inherit-stopped.litmus.
 	 */
 	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
+	if (stands_by)
+		crash_standby_watch();
 	crash_stop_park(me->how);
 }
 

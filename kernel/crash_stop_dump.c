@@ -44,6 +44,7 @@
 
 /* The registers of the oops that led to crash_kexec(). */
 static struct pt_regs *crash_regs;
+static int crash_regs_cpu;
 
 /**
  * crash_stop_note - save registers as the note of a CPU
@@ -216,7 +217,10 @@ void crash_stop_before_crash_kernel(struct pt_regs *regs)
  */
 struct pt_regs *crash_stop_owner_regs(struct pt_regs *regs)
 {
-	return regs ?: crash_regs;
+	/* Not on a CPU that has taken the crash over. */
+	if (!regs && crash_regs_cpu == raw_smp_processor_id())
+		return crash_regs;
+	return regs;
 }
 
 /**
@@ -239,6 +243,7 @@ void crash_stop_crash_kexec(struct pt_regs *regs)
 		if (panic_mutex_take() == PANIC_MUTEX_LOST)
 			panic_mutex_park_msg(regs, "crash_kexec");
 		crash_regs = regs;
+		crash_regs_cpu = raw_smp_processor_id();
 		panic("Fatal exception");
 	}
 	local_irq_restore(flags);

@@ -19,8 +19,8 @@ from parts.common import Results, call, chosen, native, sources_of
 
 SIZE_MAX = 12 * 1024
 # Warnings in what we add; the compiler's and objtool's.
-OURS = re.compile(r"(crash_(stop|step|notify|clock)\w*|panic_mutex)\.[ch]:\d+:\d+: (warning|error).*|"
-                  r"(crash_(stop|step|notify|clock)\w*|panic_mutex)\.o: warning: objtool.*")
+OURS = re.compile(r"(crash_(stop|step|standby|notify|clock)\w*|panic_mutex)\.[ch]:\d+:\d+: (warning|error).*|"
+                  r"(crash_(stop|step|standby|notify|clock)\w*|panic_mutex)\.o: warning: objtool.*")
 
 
 def applies(args: argparse.Namespace) -> Results:

@@ -183,6 +183,7 @@ void final_note(u32 *buf);
 void crash_setup_regs(struct pt_regs *to, struct pt_regs *from);
 
 void crash_save_vmcoreinfo(void);
+void show_regs(struct pt_regs *regs);
 
 /* As in the kernel, since the length of each line is what counts. */
 void vmcoreinfo_append_str(const char *fmt, ...);
