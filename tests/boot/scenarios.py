@@ -41,11 +41,13 @@ class Scenario:
     all_wedged: bool = False
     hotplug: bool = False  # one CPU may be offline
     reboot: int | None = None
-    button: bool = False  # the operator's NMI comes while the log is saved
     in_store: str = ""  # what the saved log has, unless a crash kernel will have it
     warns: bool = False  # a splat belongs to it
     panics: bool = True  # False: an ordinary reboot
     loser_in_nmi: bool = False  # its registers are those that the NMI interrupted
+    hangs: str = ""  # the step in which the owner hangs, and which one of the stopped CPUs goes on behind
+    moves: bool = False  # a step is longer than its deadline, and says that it moves
+    stays: bool = False  # the CPU that hangs cannot be stopped
     mute: bool = False  # a legacy console cannot print there: before a crash kernel only the store shows anything
 
 
@@ -55,6 +57,27 @@ def _callbacks() -> list[Scenario]:
         found.append(Scenario(f"{where}-{how}", f"a {where} that is called first meets a {how}",
                               f"panic=1 {where}={how}", nested=where, warns=how != "panic"))
     return found
+
+
+# So that a hang takes less time than the defaults: kmsg dumpers, notifiers, and the rest.
+DEADLINE_MS = 1000
+DEADLINES = " ".join(f"crash_stop.{what}_ms={DEADLINE_MS}" for what in ("dumper", "notifier", "step"))
+
+
+def _hangs() -> list[Scenario]:
+    def hang(name: str, what: str, act: str, step: str, **more) -> Scenario:
+        return Scenario(name, what, f"panic=1 {act}", hangs=step, append=DEADLINES, append_old=DEADLINES, **more)
+
+    return [
+        hang("dumper-hang", "a dumper hangs with interrupts off", "dumper=hang", "kmsg_dump"),
+        hang("dumper-hang-lock", "a dumper hangs with the console's lock", "dumper=hanglock", "kmsg_dump"),
+        hang("dumper-hang-nmi", "the owner hangs in an NMI while it dumps", "dumper=hangnmi", "kmsg_dump", stays=True),
+        hang("notifier-hang", "a notifier hangs", "notifier=hang", "notifiers"),
+        hang("console-hang", "a console hangs", "console=hang", "report", owners=(0, 1, 2, 3)),
+        hang("dumper-notifier-hang", "a dumper and then a notifier hang", "dumper=hang notifier=hang", "kmsg_dump"),
+        Scenario("dumper-moves", "a dumper takes longer than its deadline, but says that it moves", "panic=1 dumper=moves",
+                 append=DEADLINES, append_old=DEADLINES, moves=True),
+    ]
 
 
 SCENARIOS = [
@@ -70,7 +93,6 @@ SCENARIOS = [
     Scenario("lkdtm-irqoff", "LKDTM's PANIC_STOP_IRQOFF", "", owners=(0, 1, 2, 3), all_wedged=True,
              after=(f"write {LKDTM} PANIC_STOP_IRQOFF",), kernels=("6.12", "7.3"),
              why_not="LKDTM has no PANIC_STOP_IRQOFF before 6.12"),
-    Scenario("button", "an operator presses the NMI button while the log is saved", "panic=1 slow=1", button=True),
     Scenario("loser-nmi", "a second CPU loses in NMI context", "panic=1 alsonmi=2", losers=(2,), loser_in_nmi=True),
     Scenario("panic-nmi", "the panic is in NMI context", "nmi=1 wedged=2", wedged=(2,), mute=True),
     Scenario("hardirq", "the panic is in hard interrupt context", "hardirq=1"),
@@ -100,7 +122,7 @@ SCENARIOS = [
              before=(f"write {SYSCTL}warn_limit 1", f"write {SYSCTL}panic_on_warn 1")),
     Scenario("reboot", "an ordinary reboot", "none=1", after=("reboot",), panics=False),
     Scenario("reboot-wedged", "machine_restart() with a wedged CPU", "reboot=1 wedged=2", wedged=(2,), panics=False),
-] + _callbacks()
+] + _callbacks() + _hangs()
 
 BY_NAME = {s.name: s for s in SCENARIOS}
 
@@ -163,16 +185,6 @@ class Case:
         return set(s.wedged) | set(s.late) | everyone
 
     @property
-    def nests(self) -> int:
-        """How many nested panics there are, where no callback faults: the operator's NMI may be one."""
-        return int(self.scenario.button and "nested" in self.arch.get("tests", "button"))
-
-    @property
-    def mute(self) -> bool:
-        """Does the panic end where a legacy console cannot print?"""
-        return self.scenario.mute or (self.scenario.button and "mute" in self.arch.get("tests", "button"))
-
-    @property
     def stored(self) -> bool:
         """Is there a store that shows the log afterwards?"""
         needs = self.arch.get(f"store {self.get('store')}", "needs")
@@ -185,6 +197,8 @@ class Case:
             return self.scenario.why_not
         if not self.scenario.panics and self.get("kdump") == "yes":
             return "a reboot boots no crash kernel"
+        if self.scenario.hangs and self.arch.get("tests", "standby") != "yes":
+            return "no CPU can stand by on this architecture yet"
         why = self.arch.get("impossible", self.scenario.name)
         if why and self.scenario.name not in self.data("can").split():
             return why

@@ -127,6 +127,14 @@ class Bad(unittest.TestCase):
     def test_slow_stop(self) -> None:
         self.fails("plain", "K3", re.sub(r"stopped in \d+ us", "stopped in 9000000 us", log("plain")))
 
+    def test_a_takeover_though_nothing_hangs(self) -> None:
+        hung = 'crash_stop: CPU 1 hung in step "kmsg_dump" (first_dump) for 10000 ms, CPU 2 goes on behind it\n[   1.0] '
+        self.fails("plain", "K14", log("plain").replace("crash_test: dump ends", hung + "crash_test: dump ends", 1))
+
+    def test_a_hang_behind_which_nobody_goes_on(self) -> None:
+        found = judge("dumper-hang", log("plain"))
+        self.assertTrue(any(r.startswith("K14: reported as hung: []") for r in found.reasons), found.reasons)
+
     def test_splat(self) -> None:
         self.fails("plain", "K12", log("plain").replace("crash_test: dump ends", "BUG: sleeping function called from invalid context\n[   1.0] crash_test: dump ends", 1)
                    .replace("] BUG", "] \n[   1.0] BUG", 1))

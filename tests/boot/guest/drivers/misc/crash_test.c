@@ -15,7 +15,10 @@
  *	reboot=N	CPU N is inside machine_restart()
  *	dumping=N	CPU N runs kmsg_dump(OOPS) over and over
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
- *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn
+ *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn,
+ *			hang (interrupts off), hanglock (and with the console's lock),
+ *			hangnmi (in an NMI of its own), moves (slow, and says so)
+ *	console=hang	a console hangs once the others have been stopped
  *	slow=1		that dumper takes its time, which late CPUs use to stop
  *
  * All other CPUs run crash_test_busy(). Each CPU counts while it runs, so that
@@ -23,8 +26,7 @@
  */
 #define pr_fmt(fmt) "crash_test: " fmt
 
-#include <linux/completion.h>
-#include <linux/cpu.h>
+#include <linux/console.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/init.h>
@@ -55,14 +57,16 @@
 #define START_MS	100	/* what the threads need to get to their places */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 #define MAX_OOPS_DUMPS	8
-#define SLOW_MS		2000	/* what a late CPU gets */
+#define SLOW_MS		1000	/* what a late CPU gets */
+#define MOVES		15	/* as often a slow dumper says that it moves ... */
+#define MOVE_MS		200	/* ... after so long each */
 
 enum role { BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LATE, LOCK, REBOOT, DUMPING };
 
 static enum role roles[NR_CPUS];
 static DEFINE_PER_CPU(unsigned long, beats);
-static char dumper_how[16], notifier_how[16];
-static bool slow_dumper, hold_lock;
+static char dumper_how[16], notifier_how[16], console_how[16];
+static bool slow_dumper, hold_lock, hang_in_nmi;
 static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
 static int together;		/* CPUs that crash at the same time */
 static bool reboot_first, dump_first, inside_dump;
@@ -94,8 +98,41 @@ static void wait_ms(unsigned int ms)
 		cpu_relax();
 }
 
+static noinline void crash_test_hang(void)
+{
+	for (;;)
+		cpu_relax();
+}
+
+static void crash_test_nmi_self(void);
+
+static void crash_test_moves(void)
+{
+	int i;
+
+	for (i = 0; i < MOVES; i++) {
+		wait_ms(MOVE_MS);
+#ifdef CONFIG_CRASH_STOP
+		crash_step_extend();
+#endif
+	}
+}
+
 static void misbehave(const char *how)
 {
+	if (!strncmp(how, "hang", 4))
+		pr_emerg("hangs at %lu us\n", us_since_panic());
+	if (!strcmp(how, "hanglock"))
+		console_trylock();
+	if (!strcmp(how, "hangnmi")) {
+		hang_in_nmi = true;
+		crash_test_nmi_self();
+		mdelay(1000);
+	}
+	if (!strncmp(how, "hang", 4))
+		crash_test_hang();
+	if (!strcmp(how, "moves"))
+		crash_test_moves();
 	if (!strcmp(how, "fault"))
 		WRITE_ONCE(*(int *)8, 0);
 	else if (!strcmp(how, "bug"))
@@ -123,6 +160,11 @@ static void watch_others(void)
 }
 
 #ifdef CONFIG_CRASH_STOP
+static bool stopped(void)
+{
+	return panic_mutex_is_mine() && crash_stop_result();
+}
+
 static void show_result(void)
 {
 	const struct crash_stop_result *r = crash_stop_result();
@@ -138,6 +180,7 @@ static void show_result(void)
 	}
 }
 #else
+static bool stopped(void) { return false; }
 static void show_result(void) { }
 #endif
 
@@ -171,6 +214,24 @@ static void last_dump(DUMP_ARGS)
 
 static struct kmsg_dumper first_dumper = { .dump = first_dump };
 static struct kmsg_dumper last_dumper = { .dump = last_dump };
+
+/* A console of the old kind, for whose lock the next owner would have to wait. */
+static void crash_test_write(struct console *con, const char *text, unsigned int len)
+{
+	static bool hangs;
+
+	if (strcmp(console_how, "hang") || hangs || !stopped())
+		return;
+	hangs = true;
+	misbehave("hang");
+}
+
+static struct console crash_test_console = {
+	.name = "crashtest",
+	.write = crash_test_write,
+	.flags = CON_ENABLED | CON_ANYTIME,
+	.index = -1,
+};
 
 static int notified(struct notifier_block *nb, unsigned long val, void *v)
 {
@@ -206,6 +267,8 @@ static bool __maybe_unused crash_test_nmi(struct pt_regs *regs)
 {
 	enum role role = roles[raw_smp_processor_id()];
 
+	if (hang_in_nmi)
+		crash_test_hang();
 	if (role != NMI && role != ALSO_NMI)
 		return false;
 	if (role == NMI)
@@ -354,19 +417,6 @@ static int thread(void *unused)
 	return 0;
 }
 
-/*
- * stop_machine() waits for every CPU, and the wedged one never comes: when a clock
- * changes in that moment, nobody is left to panic. It takes this lock for reading.
- */
-static int crash_test_no_stop_machine(void *taken)
-{
-	cpus_write_lock();
-	complete(taken);
-	for (;;)
-		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
-	return 0;
-}
-
 static void set_roles(const char *list, enum role role)
 {
 	static struct cpumask mask;
@@ -400,6 +450,10 @@ static void parse(char *line)
 			strscpy(dumper_how, value, sizeof(dumper_how));
 		if (!strcmp(word, "notifier"))
 			strscpy(notifier_how, value, sizeof(notifier_how));
+		if (!strcmp(word, "console")) {
+			strscpy(console_how, value, sizeof(console_how));
+			register_console(&crash_test_console);
+		}
 		if (!strcmp(word, "slow"))
 			slow_dumper = true;
 		if (!strcmp(word, "hold"))
@@ -420,7 +474,7 @@ static void calibrate(void)
 static ssize_t crash_test_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	struct task_struct *threads[NR_CPUS] = {};
-	bool crasher = false, wedges = false;
+	bool crasher = false;
 	unsigned int cpu;
 	cycles_t start;
 	char *line;
@@ -436,15 +490,6 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	/* A raw address, for whoever wants to show that the log alone decodes it. */
 	pr_emerg("panic() will be called at 0x%lx\n", (unsigned long)crash_test_panic);
 	panic_at = get_cycles();	/* until a crashing CPU says better (sysrq, lkdtm) */
-
-	for_each_online_cpu(cpu)
-		wedges = wedges || roles[cpu] == WEDGED || roles[cpu] == LATE;
-	if (wedges) {
-		DECLARE_COMPLETION_ONSTACK(taken);
-
-		kthread_run(crash_test_no_stop_machine, &taken, "crash_test/still");
-		wait_for_completion(&taken);
-	}
 
 	/* All threads exist before the first one wedges: kthreadd must not get stuck behind it. */
 	for_each_online_cpu(cpu) {
