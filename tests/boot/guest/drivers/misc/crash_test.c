@@ -216,7 +216,7 @@ static struct kmsg_dumper first_dumper = { .dump = first_dump };
 static struct kmsg_dumper last_dumper = { .dump = last_dump };
 
 /* A console of the old kind, for whose lock the next owner would have to wait. */
-static void crash_test_write(struct console *con, const char *text, unsigned int len)
+static void crash_test_console_write(struct console *con, const char *text, unsigned int len)
 {
 	static bool hangs;
 
@@ -228,7 +228,7 @@ static void crash_test_write(struct console *con, const char *text, unsigned int
 
 static struct console crash_test_console = {
 	.name = "crashtest",
-	.write = crash_test_write,
+	.write = crash_test_console_write,
 	.flags = CON_ENABLED | CON_ANYTIME,
 	.index = -1,
 };
