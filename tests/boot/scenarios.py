@@ -66,15 +66,16 @@ DEADLINES = " ".join(f"crash_stop.{what}_ms={DEADLINE_MS}" for what in ("dumper"
 
 def _hangs() -> list[Scenario]:
     def hang(name: str, what: str, act: str, step: str, **more) -> Scenario:
-        return Scenario(name, what, f"panic=1 {act}", hangs=step, append=DEADLINES, append_old=DEADLINES, **more)
+        return Scenario(name, what, act, hangs=step, append=DEADLINES, append_old=DEADLINES, **more)
 
     return [
-        hang("dumper-hang", "a dumper hangs with interrupts off", "dumper=hang", "kmsg_dump"),
-        hang("dumper-hang-lock", "a dumper hangs with the console's lock", "dumper=hanglock", "kmsg_dump"),
-        hang("dumper-hang-nmi", "the owner hangs in an NMI while it dumps", "dumper=hangnmi", "kmsg_dump", stays=True),
-        hang("notifier-hang", "a notifier hangs", "notifier=hang", "notifiers"),
-        hang("console-hang", "a console hangs", "console=hang", "report", owners=(0, 1, 2, 3)),
-        hang("dumper-notifier-hang", "a dumper and then a notifier hang", "dumper=hang notifier=hang", "kmsg_dump"),
+        hang("dumper-hang", "a dumper hangs with interrupts off", "panic=1 dumper=hang", "kmsg_dump"),
+        hang("dumper-hang-lock", "a dumper hangs with the console's lock", "panic=1 dumper=hanglock", "kmsg_dump"),
+        hang("dumper-hang-nmi", "a dumper hangs in NMI context, where nothing reaches it", "nmi=1 dumper=hang", "kmsg_dump",
+             stays=True, mute=True),
+        hang("notifier-hang", "a notifier hangs", "panic=1 notifier=hang", "notifiers"),
+        hang("console-hang", "a console hangs", "panic=1 console=hang", "report", owners=(0, 1, 2, 3)),
+        hang("dumper-notifier-hang", "a dumper and then a notifier hang", "panic=1 dumper=hang notifier=hang", "kmsg_dump"),
         Scenario("dumper-moves", "a dumper takes longer than its deadline, but says that it moves", "panic=1 dumper=moves",
                  append=DEADLINES, append_old=DEADLINES, moves=True),
     ]

@@ -17,7 +17,7 @@
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
  *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn,
  *			hang (interrupts off), hanglock (and with the console's lock),
- *			hangnmi (in an NMI of its own), moves (slow, and says so)
+ *			moves (slow, and says so)
  *	console=hang	a console hangs once the others have been stopped
  *	slow=1		that dumper takes its time, which late CPUs use to stop
  *
@@ -66,7 +66,7 @@ enum role { BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LATE, LOCK,
 static enum role roles[NR_CPUS];
 static DEFINE_PER_CPU(unsigned long, beats);
 static char dumper_how[16], notifier_how[16], console_how[16];
-static bool slow_dumper, hold_lock, hang_in_nmi;
+static bool slow_dumper, hold_lock;
 static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
 static int together;		/* CPUs that crash at the same time */
 static bool reboot_first, dump_first, inside_dump;
@@ -104,8 +104,6 @@ static noinline void crash_test_hang(void)
 		cpu_relax();
 }
 
-static void crash_test_nmi_self(void);
-
 static void crash_test_moves(void)
 {
 	int i;
@@ -124,11 +122,6 @@ static void misbehave(const char *how)
 		pr_emerg("hangs at %lu us\n", us_since_panic());
 	if (!strcmp(how, "hanglock"))
 		console_trylock();
-	if (!strcmp(how, "hangnmi")) {
-		hang_in_nmi = true;
-		crash_test_nmi_self();
-		mdelay(1000);
-	}
 	if (!strncmp(how, "hang", 4))
 		crash_test_hang();
 	if (!strcmp(how, "moves"))
@@ -267,8 +260,6 @@ static bool __maybe_unused crash_test_nmi(struct pt_regs *regs)
 {
 	enum role role = roles[raw_smp_processor_id()];
 
-	if (hang_in_nmi)
-		crash_test_hang();
 	if (role != NMI && role != ALSO_NMI)
 		return false;
 	if (role == NMI)
