@@ -25,7 +25,7 @@
  * first, whether that hangs while it watches or when it owns the crash. After
  * CRASH_STANDBYS takeovers nobody watches, and a hardware watchdog is left to fire.
  *
- * Not watched: what comes before the report line; notifiers that may not return;
+ * Not watched: what comes before the end of the stop; notifiers that may not return;
  * the last steps into the crash kernel, for which parked CPUs are released; the
  * restart; a firmware that dumps the machine itself.
  *
@@ -121,7 +121,9 @@ static unsigned int crash_deadline_ms(const struct crash_stage *at)
 	void *firmware = arch_crash_stop_backend()->firmware_dump;
 	unsigned int ms;
 
-	if (at->step <= CRASH_STOP || (firmware && at->what == firmware))
+	/* Consoles are let loose as soon as the stop has ended. */
+	if (at->step < CRASH_STOP || (at->step == CRASH_STOP && !crash_stop_result()) ||
+	    (firmware && at->what == firmware))
 		return 0;
 	if (at->step == CRASH_DUMP)
 		ms = READ_ONCE(dumper_ms);
@@ -186,12 +188,11 @@ void crash_standby_watch(void)
 		at = crash_stage_of(turn);
 		if (crash_standby_over(at))
 			return;
-		if (turn != seen) {
-			clock.ns = 0;
-			seen = turn;
-		}
-		crash_clock_wait(&clock, CRASH_STANDBY_POLL_US);
 		ms = crash_deadline_ms(at);
+		if (!ms || turn != seen)
+			clock.ns = 0;
+		seen = turn;
+		crash_clock_wait(&clock, CRASH_STANDBY_POLL_US);
 		if (ms && clock.ns >= ms * (u64)NSEC_PER_MSEC)
 			crash_take_over(turn, ms);
 	}

@@ -74,7 +74,7 @@ def _hangs() -> list[Scenario]:
         hang("dumper-hang-nmi", "a dumper hangs in NMI context, where nothing reaches it", "nmi=1 dumper=hang", "kmsg_dump",
              stays=True, mute=True),
         hang("notifier-hang", "a notifier hangs", "panic=1 notifier=hang", "notifiers"),
-        hang("console-hang", "a console hangs", "panic=1 console=hang", "report", owners=(0, 1, 2, 3)),
+        hang("console-hang", "a console hangs", "panic=1 console=hang", "stop", owners=(0, 1, 2, 3)),
         hang("dumper-notifier-hang", "a dumper and then a notifier hang", "panic=1 dumper=hang notifier=hang", "kmsg_dump"),
         Scenario("dumper-moves", "a dumper takes longer than its deadline, but says that it moves", "panic=1 dumper=moves",
                  append=DEADLINES, append_old=DEADLINES, moves=True),

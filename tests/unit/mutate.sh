@@ -163,7 +163,9 @@ mutants()
 	registers_of_the_hung_cpu_are_not_shown|crash_standby|s/^\t\tshow_regs(regs);/\t\t;/
 	hang_without_an_end|crash_standby|s/^\t\t\tcrash_take_over(turn, ms);/\t\t\t;/
 	deadline_of_nothing|crash_standby|s/if (ms && crash_turn_cpu/if (crash_turn_cpu/
-	deadline_not_begun_anew|crash_standby|s/^\t\t\tclock.ns = 0;//
+	deadline_not_begun_anew|crash_standby|s/if (!ms || turn != seen)/if (!ms)/
+	stop_counts_for_what_follows|crash_standby|s/if (!ms || turn != seen)/if (turn != seen)/
+	end_of_the_stop_is_not_watched|crash_standby|s/ && !crash_stop_result())/)/
 	watch_for_ever|crash_standby|s/if (crash_standby_over(at))/if (0)/
 	way_into_the_crash_kernel_is_watched|crash_standby|s/^\t       (at->step == CRASH_KEXEC && at->what == (void \*)crash_stop_before_crash_kernel);/\t       0;/
 	one_standby|crash_standby|s/^#define CRASH_STANDBYS\t\t2/#define CRASH_STANDBYS\t\t1/

@@ -374,6 +374,28 @@ static void end_is_not_watched(unsigned int variant)
 	CHECK_INT(log_count("hung"), 0);
 }
 
+static void hang_once(unsigned int where)
+{
+	if (visits[where] > 1)
+		return;
+	if (where == PLACE_RAISE + IPI)
+		machine_sleep(2 * DEADLINE_MS * MS);
+	if (where == PLACE_AFTER_STOP)
+		machine_sleep(FOREVER);
+}
+
+/* The stop has ended, and the consoles are let loose: that is watched, not the stop. */
+static void hang_right_behind_the_stop(unsigned int variant)
+{
+	scene(variant);
+	at_place = hang_once;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(log_count("hung in step \"stop\""), 1);
+	CHECK(event_ns(EV_PLACE, ANY, PLACE_REPORT) > event_ns(EV_AFTER_STOP, 0, ANY) + DEADLINE_MS * MS);
+}
+
 /* The registers of the oops are those of the CPU that oopsed. */
 static void program_oops(void)
 {
@@ -411,6 +433,7 @@ const struct test standby_tests[] = {
 	T_N(unreachable_owner_comes_back, 16),
 	T_N(firmware_dump_is_not_watched, 4),
 	T_N(end_is_not_watched, 4),
+	T_N(hang_right_behind_the_stop, 4),
 	T(owner_of_an_oops_hangs),
 	{ }
 };
