@@ -67,15 +67,15 @@
 
 static unsigned int dumper_ms = CRASH_DUMPER_MS;
 module_param(dumper_ms, uint, 0644);
-MODULE_PARM_DESC(dumper_ms, "Deadline of a kmsg dumper in ms, or 0");
+MODULE_PARM_DESC(dumper_ms, "ms per kmsg dumper");
 
 static unsigned int notifier_ms = CRASH_NOTIFIER_MS;
 module_param(notifier_ms, uint, 0644);
-MODULE_PARM_DESC(notifier_ms, "Deadline of a panic notifier in ms, or 0");
+MODULE_PARM_DESC(notifier_ms, "ms per panic notifier");
 
 static unsigned int step_ms = CRASH_STEP_MS;
 module_param(step_ms, uint, 0644);
-MODULE_PARM_DESC(step_ms, "Deadline of another step in ms, or 0");
+MODULE_PARM_DESC(step_ms, "ms per other step");
 
 static atomic_t crash_standbys = ATOMIC_INIT(0);
 
@@ -166,7 +166,7 @@ static void crash_take_over(int turn, unsigned int ms)
 	if (stopped && regs)
 		show_regs(regs);
 	crash_taken_over = true;
-	panic("CPU %d hung in the panic", old_cpu);
+	panic("CPU %d hung", old_cpu);
 }
 
 /**
