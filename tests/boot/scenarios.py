@@ -35,11 +35,11 @@ class Scenario:
     append_old: str = ""  # instead of append before 7.3
     kernels: tuple[str, ...] = ()  # empty: all
     why_not: str = ""  # for the other kernels
-    nested: str = ""  # the callback that faults: dumper or notifier
+    nested: tuple[str, ...] = ()  # the callbacks that fault: dumper, notifier
     redirected: int | None = None  # CPU whose panic another one runs
     image_may_change: bool = False  # the crash kernel may be missing for a reason that is printed
     all_wedged: bool = False
-    hotplug: bool = False  # one CPU may be offline
+    hotplug: tuple[int, ...] = ()  # CPUs that come and go, and may be offline
     reboot: int | None = None
     in_store: str = ""  # what the saved log has, unless a crash kernel will have it
     warns: bool = False  # a splat belongs to it
@@ -52,7 +52,7 @@ def _callbacks() -> list[Scenario]:
     found = []
     for where, how in itertools.product(("dumper", "notifier"), ("fault", "bug", "panic")):
         found.append(Scenario(f"{where}-{how}", f"a {where} that is called first meets a {how}",
-                              f"panic=1 {where}={how}", nested=where, warns=how != "panic"))
+                              f"panic=1 {where}={how}", nested=(where,), warns=how != "panic"))
     return found
 
 
@@ -83,10 +83,10 @@ SCENARIOS = [
     Scenario("oops", "an oops with panic_on_oops", "oops=1", append="oops=panic", warns=True),
     Scenario("two-oops", "two CPUs oops at the same time", "oops=1,2", owners=(1, 2), append="oops=panic", warns=True),
     Scenario("oops-dumper", "an oops, and then a dumper faults", "oops=1 dumper=fault", append="oops=panic", warns=True,
-             nested="dumper"),
+             nested=("dumper",)),
     Scenario("kexec-load", "a crash kernel is being loaded meanwhile", "panic=1", image_may_change=True,
              before=("loop-kexec",)),
-    Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True, hotplug=True,
+    Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True, hotplug=(3,),
              before=("loop-hotplug 3",)),
     Scenario("reboot-force", "reboot=force, which once switched the stop off", "panic=1 wedged=2", wedged=(2,),
              append="reboot=force"),

@@ -40,7 +40,7 @@ _kernels: dict[tuple[str, str, str], build.Kernel] = {}
 _printing = threading.Lock()
 
 
-def _kernel(case: Case) -> build.Kernel:
+def kernel_of(case: Case) -> build.Kernel:
     """The kernel of a case, patched; built when it is asked for the first time."""
     key = case.arch.name, case.get("kernel"), case.variant
     if key not in _kernels:
@@ -56,7 +56,7 @@ def _title(case: Case) -> str:
 
 def _again(case: Case) -> tuple[list[boot.Run], str]:
     """A case that failed: an emulated machine on a busy host is not always itself. Once is said, again is a failure."""
-    again = [boot.run(_kernel(case), case, f"-again{n}") for n in range(1, RETRIES + 1)]
+    again = [boot.run(kernel_of(case), case, f"-again{n}") for n in range(1, RETRIES + 1)]
     bad = [r for r in again if not r.verdict.passed]
     print(f"          UNSTABLE {_title(case)}: {1 + len(bad)} of {1 + RETRIES} runs failed", flush=True)
     return again, "" if not bad else "; ".join(bad[0].verdict.reasons)
@@ -69,13 +69,13 @@ def _boot_cases(cases: list[Case], jobs: int) -> Results:
             print(f"          skipped {_title(case)}: {case.impossible}", flush=True)
     todo = [c for c in cases if not c.impossible]
     for case in todo:
-        _kernel(case)
+        kernel_of(case)
     started = time.monotonic()
     done = 0
 
     def one(case: Case) -> boot.Run:
         nonlocal done
-        run = boot.run(_kernel(case), case)
+        run = boot.run(kernel_of(case), case)
         with _printing:
             done += 1
             minutes, seconds = divmod(int(time.monotonic() - started), 60)
@@ -100,7 +100,7 @@ def _boot_cases(cases: list[Case], jobs: int) -> Results:
     return results
 
 
-def _in_turn(arches: list[Arch], whole: list[Arch]) -> dict[str, str]:
+def in_turn(arches: list[Arch], whole: list[Arch]) -> dict[str, str]:
     """The one kernel that the slice boots on an architecture that is not this machine's, the newest first."""
     rest = [a for a in arches if a not in whole]
     return {a.name: kernels[i % len(kernels)] for i, a in enumerate(rest) for kernels in [scenarios.options_of(a)["kernel"]]}
@@ -109,7 +109,7 @@ def _in_turn(arches: list[Arch], whole: list[Arch]) -> dict[str, str]:
 def boots(args: argparse.Namespace) -> Results:
     """Real panics: each scenario on each architecture, options pairwise; --all: every one on every kernel."""
     arches = chosen(args)
-    cases = scenarios.pairwise(arches, {} if args.all or args.arch else _in_turn(arches, native(args)))
+    cases = scenarios.pairwise(arches, {} if args.all or args.arch else in_turn(arches, native(args)))
     if args.all:
         cases += [c for arch in arches for kernel in scenarios.options_of(arch)["kernel"] for c in scenarios.full(arch, kernel)]
         cases += [scenarios.case(s, arch, kernel="7.3", kdump=k, post=p, poo=o) for arch in arches
@@ -157,7 +157,7 @@ def repeat(args: argparse.Namespace) -> Results:
     results: Results = []
     for arch in chosen(args):
         cases = scenarios.full(arch, "7.3")
-        kernel = _kernel(cases[0])
+        kernel = kernel_of(cases[0])
         record = sources.CACHE / f"repeat-{arch.name}.jsonl"
         digest = hashlib.sha256((kernel.out / "vmlinux").read_bytes()).hexdigest()[:16]
         todo = [case for _ in range(args.times) for case in cases]

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The fault campaign: random panics on real kernels, a record that adds up, failures made smaller."""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import hashlib
+import json
+import threading
+import time
+
+import boot
+import faults
+import scenarios
+import sources
+import verdict
+from archs import Arch
+from errors import Unusable
+from faults import Words
+from parts import boots
+from parts.common import Results, chosen, native
+
+# How often a case that failed is run again, alone; it fails if any of these fails too.
+RETRIES = 2
+# A failure that repeats is made smaller in so many runs; the first ones are.
+SMALLER_RUNS = 20
+SMALLER_CASES = 3
+
+# What a run in the record is: drawn from its seed, the same again but alone, with words
+# left out; and not a run, but what was left of one.
+DRAWN, ALONE, LESS, SMALLEST = "drawn", "alone", "less", "smallest"
+RECORD = sources.CACHE / "campaign.jsonl"
+TABLE = sources.CACHE / "campaign.txt"
+_writing = threading.Lock()
+
+
+def _record(entry: dict) -> None:
+    with _writing, RECORD.open("a") as out:
+        out.write(json.dumps(entry) + "\n")
+
+
+def outcome(run: boot.Run) -> dict:
+    """What the record keeps of a run, besides its seed."""
+    e, case = run.evidence, run.case
+    due = {case.cpus, case.cpus - 1} if case.scenario.hotplug else {case.cpus}
+    return {"passed": run.verdict.passed, "reasons": run.verdict.reasons, "stop_us": e.stop_us,
+            "store": case.stored, "saved": bool(e.store), "dump": verdict.boots_crash_kernel(case, e),
+            "dumped": e.crash_kernel_at is not None and bool(e.notes), "notes": len(e.notes) in due}
+
+
+def command(entry: dict, words: Words) -> str:
+    """What runs a case of the record again; without the words that it does not need."""
+    left_out = entry["without"] + [w for w in entry["words"] if w not in words]
+    return (f"./crash-stop test --campaign 1 --seed {entry['seed']} --arch {entry['arch']} --kernel {entry['version']}"
+            + (f" --without {' '.join(left_out)}" if left_out else ""))
+
+
+def without(words: Words, left_out: list[str]) -> Words:
+    """The words but those that are to be left out."""
+    for word in left_out:
+        if word not in words[1:]:
+            raise Unusable(f"--without {word}: the case is {' '.join(words)}; all but the first can be left out")
+    return tuple(w for w in words if w not in left_out)
+
+
+def table(entries: list[dict]) -> str:
+    """The record as a table: each architecture and kernel, as it is now, and what failed."""
+    latest = {(x["arch"], x["version"]): x["kernel"] for x in entries}
+    entries = [x for x in entries if latest[x["arch"], x["version"]] == x["kernel"]]
+    lines = [f"{'kernel':24} {'panics':>7} {'passed':>7} {'logs saved':>13} {'dumps taken':>13} {'notes complete':>15} "
+             f"{'slowest stop':>13} {'failed alone':>13}"]
+    runs = [x for x in entries if x["as"] == DRAWN]
+    again = [x for x in entries if x["as"] == ALONE]
+    smallest = [x for x in entries if x["as"] == SMALLEST]
+
+    def of(counted: list[dict], due: str, got: str) -> str:
+        all_due = [x for x in counted if x[due]]
+        return f"{sum(x[got] for x in all_due)} of {len(all_due)}"
+
+    def line(name: str, some: list[dict], repeated: int) -> str:
+        slowest = max((x["stop_us"] for x in some if x["stop_us"] is not None), default=0)
+        return (f"{name:24} {len(some):7} {sum(x['passed'] for x in some):7} {of(some, 'store', 'saved'):>13} "
+                f"{of(some, 'dump', 'dumped'):>13} {of(some, 'dumped', 'notes'):>15} {f'{slowest / 1000:.1f} ms':>13} "
+                f"{repeated:13}")
+
+    def failed(arch: str, version: str) -> set[int]:
+        return {x["seed"] for x in again if (x["arch"], x["version"]) == (arch, version) and not x["passed"]}
+
+    for (arch, version), kernel in sorted(latest.items()):
+        some = [x for x in runs if (x["arch"], x["version"]) == (arch, version)]
+        lines.append(line(f"{arch} {version} {kernel[:8]}", some, len(failed(arch, version))))
+    lines.append(line("all", runs, sum(len(failed(*key)) for key in latest)))
+    for x in runs:
+        if x["seed"] in failed(x["arch"], x["version"]):
+            why = next(y for y in again if y["seed"] == x["seed"] and y["arch"] == x["arch"] and not y["passed"])
+            words = tuple(next((y["words"] for y in smallest if y["seed"] == x["seed"] and y["arch"] == x["arch"]), x["words"]))
+            lines += ["", f"{x['arch']} {x['version']}: {'; '.join(why['reasons'])}", f"  {' '.join(words)}",
+                      f"  {command(x, words)}"]
+    once = [x for x in runs if not x["passed"] and x["seed"] not in failed(x["arch"], x["version"])]
+    lines += ["", f"failed once, and not in {RETRIES} runs alone:"] if once else []
+    lines += [f"  {x['arch']} {x['version']} seed {x['seed']}: {'; '.join(x['reasons'])}" for x in once]
+    return "\n".join(lines) + "\n"
+
+
+class _Campaign:
+    """So many seeds on one architecture and kernel."""
+
+    def __init__(self, arch: Arch, version: str, left_out: list[str]) -> None:
+        self.arch, self.version, self.left_out = arch, version, left_out
+        self.kernel = boots.kernel_of(scenarios.case(scenarios.BY_NAME["plain"], arch, kernel=version))
+        self.digest = hashlib.sha256((self.kernel.out / "vmlinux").read_bytes()).hexdigest()[:16]
+
+    def words(self, seed: int) -> Words:
+        """What a seed stands for here."""
+        return without(faults.draw(self.arch, self.version, seed), self.left_out)
+
+    def run(self, seed: int, words: Words, run_as: str) -> dict:
+        """One panic, into the record; the log of one that passed is not kept."""
+        run = boot.run(self.kernel, faults.case(self.arch, self.version, seed, words), f"-{time.monotonic_ns()}")
+        entry = {"arch": self.arch.name, "version": self.version, "kernel": self.digest, "seed": seed, "as": run_as,
+                 "words": list(words), "without": self.left_out, **outcome(run)}
+        _record(entry)
+        if run.verdict.passed:
+            run.log.unlink()
+        else:
+            print(f"          {'; '.join(run.verdict.reasons)}   log: {run.log}", flush=True)
+        return entry
+
+    def alone(self, entry: dict, smaller: bool) -> str:
+        """A case that failed, again and alone: why it fails, made smaller, or nothing."""
+        seed, words = entry["seed"], tuple(entry["words"])
+        bad = [x for _ in range(RETRIES) if not (x := self.run(seed, words, ALONE))["passed"]]
+        if not bad:
+            print(f"          UNSTABLE {self.arch.name} {self.version} seed {seed}: not in {RETRIES} more runs", flush=True)
+            return ""
+        lines = {reason.split(":")[0] for reason in bad[0]["reasons"]}
+        if smaller:
+            def fails(less: Words) -> bool:
+                x = self.run(seed, less, LESS)
+                return bool(lines & {reason.split(":")[0] for reason in x["reasons"]})
+
+            words = faults.smaller(self.arch, self.version, words, fails, SMALLER_RUNS)
+            _record(bad[0] | {"words": list(words), "as": SMALLEST})
+        return f"{'; '.join(bad[0]['reasons'])}: {' '.join(words)}: {command(entry, words)}"
+
+
+def _one_arch(args: argparse.Namespace, arch: Arch, version: str, number: int) -> Results:
+    job = _Campaign(arch, version, args.without or [])
+    todo = [(seed, job.words(seed)) for seed in range(args.seed, args.seed + number)]
+    for _, words in todo:
+        if why := faults.why_not(arch, version, words):
+            raise Unusable(f"{' '.join(words)}: {why}")
+    started = time.monotonic()
+    done = 0
+
+    def one(seed: int, words: Words) -> dict:
+        nonlocal done
+        entry = job.run(seed, words, LESS if job.left_out else DRAWN)
+        with _writing:
+            done += 1
+            print(f"[{done:4}/{number}] {'ok' if entry['passed'] else 'FAILED':6} {arch.name} {version} seed {seed}: "
+                  f"{' '.join(words)} {time.monotonic() - started:.0f} s", flush=True)
+        return entry
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        entries = list(pool.map(lambda x: one(*x), todo))
+    results: Results = []
+    repeated = 0
+    for entry in entries:
+        why = "" if entry["passed"] else job.alone(entry, repeated < SMALLER_CASES)
+        repeated += bool(why)
+        results.append((f"{arch.name} {version} seed {entry['seed']}", why))
+    return results
+
+
+def campaign(args: argparse.Namespace) -> Results:
+    """Panics drawn from a seed, a slice of them; --campaign N --seed S: N on each architecture; a failure is made smaller."""
+    arches = chosen(args)
+    slices = {} if args.campaign else boots.in_turn(arches, native(args))
+    results: Results = []
+    for arch in arches:
+        number = args.campaign or int(arch.get("tests", "campaign", "0"))
+        known = scenarios.options_of(arch)["kernel"]
+        version = args.kernel or slices.get(arch.name, known[0])
+        if version not in known:
+            raise Unusable(f"--kernel {version}: {arch.name} boots {', '.join(known)}")
+        if number:
+            results += _one_arch(args, arch, version, number)
+    if not results:
+        print("          skipped: CI runs none on these architectures; give --campaign N", flush=True)
+        return results
+    TABLE.write_text(table([json.loads(line) for line in RECORD.read_text().splitlines()]))
+    print(f"{TABLE.read_text()}written to {TABLE}, from {RECORD}", flush=True)
+    return results
