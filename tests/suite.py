@@ -40,6 +40,9 @@ def run(args: argparse.Namespace) -> int:
             raise Unusable(f"--{option} {given}: give 1 or more")
     if args.campaign:
         args.only = ["campaign"]
+        campaign.check(args)
+    elif args.kernel or args.without:
+        raise Unusable("--kernel and --without are for --campaign N")
     chosen = QUICK if args.quick else PARTS + ON_REQUEST if args.all else PARTS
     if args.only:
         chosen = [p for p in PARTS + ON_REQUEST if p.__name__ in args.only]

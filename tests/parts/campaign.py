@@ -26,6 +26,8 @@ RETRIES = 2
 # A failure that repeats is made smaller in so many runs; the first ones are.
 SMALLER_RUNS = 20
 SMALLER_CASES = 3
+# With --all, on each architecture.
+ALL_PANICS = 50
 
 # What a run in the record is: drawn from its seed, the same again but alone, with words
 # left out; and not a run, but what was left of one.
@@ -44,7 +46,7 @@ def outcome(run: boot.Run) -> dict:
     """What the record keeps of a run, besides its seed."""
     e, case = run.evidence, run.case
     due = {case.cpus, case.cpus - 1} if case.scenario.hotplug else {case.cpus}
-    return {"passed": run.verdict.passed, "reasons": run.verdict.reasons, "stop_us": e.stop_us,
+    return {"panicked": bool(e.panics or e.dumps), "passed": run.verdict.passed, "reasons": run.verdict.reasons, "stop_us": e.stop_us,
             "store": case.stored, "saved": bool(e.store), "dump": verdict.boots_crash_kernel(case, e),
             "dumped": e.crash_kernel_at is not None and bool(e.notes), "notes": len(e.notes) in due}
 
@@ -64,40 +66,39 @@ def without(words: Words, left_out: list[str]) -> Words:
     return tuple(w for w in words if w not in left_out)
 
 
+def _key(entry: dict) -> tuple[str, str, int]:
+    return entry["arch"], entry["version"], entry["seed"]
+
+
+def _line(name: str, runs: list[dict], repeated: int) -> str:
+    """The sums of some runs."""
+    def of(due: str, got: str) -> str:
+        all_due = [x for x in runs if x[due]]
+        return f"{sum(x[got] for x in all_due)} of {len(all_due)}"
+
+    slowest = max((x["stop_us"] for x in runs if x["stop_us"] is not None), default=0)
+    return (f"{name:24} {sum(x['panicked'] for x in runs):7} {of('panicked', 'passed'):>13} {of('store', 'saved'):>13} "
+            f"{of('dump', 'dumped'):>13} {of('dumped', 'notes'):>15} {f'{slowest / 1000:.1f} ms':>13} {repeated:13}")
+
+
 def table(entries: list[dict]) -> str:
     """The record as a table: each architecture and kernel, as it is now, and what failed."""
     latest = {(x["arch"], x["version"]): x["kernel"] for x in entries}
     entries = [x for x in entries if latest[x["arch"], x["version"]] == x["kernel"]]
-    lines = [f"{'kernel':24} {'panics':>7} {'passed':>7} {'logs saved':>13} {'dumps taken':>13} {'notes complete':>15} "
+    runs, alone, smallest = ([x for x in entries if x["as"] == kind] for kind in (DRAWN, ALONE, SMALLEST))
+    why = {_key(x): x["reasons"] for x in reversed(alone) if not x["passed"]}
+    left = {_key(x): tuple(x["words"]) for x in smallest}
+    lines = [f"{'kernel':24} {'panics':>7} {'passed':>13} {'logs saved':>13} {'dumps taken':>13} {'notes complete':>15} "
              f"{'slowest stop':>13} {'failed alone':>13}"]
-    runs = [x for x in entries if x["as"] == DRAWN]
-    again = [x for x in entries if x["as"] == ALONE]
-    smallest = [x for x in entries if x["as"] == SMALLEST]
-
-    def of(counted: list[dict], due: str, got: str) -> str:
-        all_due = [x for x in counted if x[due]]
-        return f"{sum(x[got] for x in all_due)} of {len(all_due)}"
-
-    def line(name: str, some: list[dict], repeated: int) -> str:
-        slowest = max((x["stop_us"] for x in some if x["stop_us"] is not None), default=0)
-        return (f"{name:24} {len(some):7} {sum(x['passed'] for x in some):7} {of(some, 'store', 'saved'):>13} "
-                f"{of(some, 'dump', 'dumped'):>13} {of(some, 'dumped', 'notes'):>15} {f'{slowest / 1000:.1f} ms':>13} "
-                f"{repeated:13}")
-
-    def failed(arch: str, version: str) -> set[int]:
-        return {x["seed"] for x in again if (x["arch"], x["version"]) == (arch, version) and not x["passed"]}
-
     for (arch, version), kernel in sorted(latest.items()):
         some = [x for x in runs if (x["arch"], x["version"]) == (arch, version)]
-        lines.append(line(f"{arch} {version} {kernel[:8]}", some, len(failed(arch, version))))
-    lines.append(line("all", runs, sum(len(failed(*key)) for key in latest)))
+        lines.append(_line(f"{arch} {version} {kernel[:8]}", some, sum(key[:2] == (arch, version) for key in why)))
+    lines.append(_line("all", runs, len(why)))
     for x in runs:
-        if x["seed"] in failed(x["arch"], x["version"]):
-            why = next(y for y in again if y["seed"] == x["seed"] and y["arch"] == x["arch"] and not y["passed"])
-            words = tuple(next((y["words"] for y in smallest if y["seed"] == x["seed"] and y["arch"] == x["arch"]), x["words"]))
-            lines += ["", f"{x['arch']} {x['version']}: {'; '.join(why['reasons'])}", f"  {' '.join(words)}",
-                      f"  {command(x, words)}"]
-    once = [x for x in runs if not x["passed"] and x["seed"] not in failed(x["arch"], x["version"])]
+        if _key(x) in why:
+            words = left.get(_key(x), tuple(x["words"]))
+            lines += ["", f"{x['arch']} {x['version']}: {'; '.join(why[_key(x)])}", f"  {' '.join(words)}", f"  {command(x, words)}"]
+    once = [x for x in runs if not x["passed"] and _key(x) not in why]
     lines += ["", f"failed once, and not in {RETRIES} runs alone:"] if once else []
     lines += [f"  {x['arch']} {x['version']} seed {x['seed']}: {'; '.join(x['reasons'])}" for x in once]
     return "\n".join(lines) + "\n"
@@ -110,10 +111,6 @@ class _Campaign:
         self.arch, self.version, self.left_out = arch, version, left_out
         self.kernel = boots.kernel_of(scenarios.case(scenarios.BY_NAME["plain"], arch, kernel=version))
         self.digest = hashlib.sha256((self.kernel.out / "vmlinux").read_bytes()).hexdigest()[:16]
-
-    def words(self, seed: int) -> Words:
-        """What a seed stands for here."""
-        return without(faults.draw(self.arch, self.version, seed), self.left_out)
 
     def run(self, seed: int, words: Words, run_as: str) -> dict:
         """One panic, into the record; the log of one that passed is not kept."""
@@ -145,12 +142,30 @@ class _Campaign:
         return f"{'; '.join(bad[0]['reasons'])}: {' '.join(words)}: {command(entry, words)}"
 
 
-def _one_arch(args: argparse.Namespace, arch: Arch, version: str, number: int) -> Results:
-    job = _Campaign(arch, version, args.without or [])
-    todo = [(seed, job.words(seed)) for seed in range(args.seed, args.seed + number)]
-    for _, words in todo:
+def _words(args: argparse.Namespace, arch: Arch, version: str, number: int) -> list[tuple[int, Words]]:
+    """What the seeds stand for, without what is to be left out."""
+    todo = []
+    for seed in range(args.seed, args.seed + number):
+        words = without(faults.draw(arch, version, seed), args.without or [])
         if why := faults.why_not(arch, version, words):
             raise Unusable(f"{' '.join(words)}: {why}")
+        todo.append((seed, words))
+    return todo
+
+
+def check(args: argparse.Namespace) -> None:
+    """Is what was asked for possible? Said before anything is built."""
+    for arch in chosen(args):
+        known = scenarios.options_of(arch)["kernel"]
+        if args.kernel and args.kernel not in known:
+            raise Unusable(f"--kernel {args.kernel}: {arch.name} boots {', '.join(known)}")
+        if args.without:
+            _words(args, arch, args.kernel or known[0], args.campaign)
+
+
+def _one_arch(args: argparse.Namespace, arch: Arch, version: str, number: int) -> Results:
+    todo = _words(args, arch, version, number)
+    job = _Campaign(arch, version, args.without or [])
     started = time.monotonic()
     done = 0
 
@@ -180,12 +195,9 @@ def campaign(args: argparse.Namespace) -> Results:
     slices = {} if args.campaign else boots.in_turn(arches, native(args))
     results: Results = []
     for arch in arches:
-        number = args.campaign or int(arch.get("tests", "campaign", "0"))
-        known = scenarios.options_of(arch)["kernel"]
-        version = args.kernel or slices.get(arch.name, known[0])
-        if version not in known:
-            raise Unusable(f"--kernel {version}: {arch.name} boots {', '.join(known)}")
+        number = args.campaign or (ALL_PANICS if args.all else int(arch.get("tests", "campaign", "0")))
         if number:
+            version = args.kernel or slices.get(arch.name, scenarios.options_of(arch)["kernel"][0])
             results += _one_arch(args, arch, version, number)
     if not results:
         print("          skipped: CI runs none on these architectures; give --campaign N", flush=True)

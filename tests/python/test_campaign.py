@@ -16,7 +16,7 @@ from qemu import Transcript
 ARCHES = archs.load()
 X86, ARM64, S390 = ARCHES["x86_64"], ARCHES["arm64"], ARCHES["s390"]
 RECORDED = paths.ROOT / "tests/boot/recorded"
-SEEDS = range(1, 301)
+SEEDS = range(1, 41)
 
 
 def names(words: faults.Words) -> set[str]:
@@ -32,19 +32,17 @@ class Drawn(unittest.TestCase):
         self.assertEqual(faults.draw(ARM64, "6.12", 2), ("hardirq=0", "kdump=yes", "boot=crash-smp", "also=3", "dumper=bug", "notifier=panic", "stagger=600"))
 
     def test_seeds_differ(self) -> None:
-        self.assertGreater(len({faults.draw(X86, "7.3", s) for s in SEEDS}), 280)
+        self.assertEqual(len({faults.draw(X86, "7.3", s) for s in SEEDS}), len(SEEDS))
 
-    def test_every_word_is_drawn_and_can_be_judged(self) -> None:
+    def test_what_is_drawn_can_be_judged(self) -> None:
         for arch in ARCHES.values():
-            seen: set[str] = set()
             for seed in SEEDS:
                 words = faults.draw(arch, "7.3", seed)
                 self.assertEqual(faults.why_not(arch, "7.3", words), "", words)
-                seen |= names(words)
-            missing = (faults.DRIVER | {"gentle", "offline", "looping", "loading", "kdump", "post", "end"}) - seen
-            self.assertEqual({w for w in missing if not faults.why_not(arch, "7.3", ("panic=1", f"{w}=2"))
-                              and not faults.why_not(arch, "7.3", (f"{w}=1",) if w in faults.CRASHES else ("panic=1",))} - {"loading"},
-                             set(), arch.name)
+
+    def test_every_word_is_drawn(self) -> None:
+        seen = set().union(*(names(faults.draw(X86, "7.3", seed)) for seed in range(1, 101)))
+        self.assertEqual(seen, faults.DRIVER | {"gentle", "offline", "looping", "loading", *faults.scenarios.options_of(X86)} - {"kernel"})
 
     def test_a_cpu_does_one_thing(self) -> None:
         for seed in SEEDS:
@@ -165,22 +163,25 @@ class Table(unittest.TestCase):
     @staticmethod
     def entry(seed: int, passed: bool = True, run_as: str = campaign.DRAWN, **more: object) -> dict:
         return {"arch": "x86_64", "version": "7.3", "kernel": "new", "seed": seed, "as": run_as, "without": [],
-                "words": ["panic=1", "kdump=yes", "wedged=2"], "passed": passed, "reasons": [] if passed else ["K4: ran on"],
+                "words": ["panic=1", "kdump=yes", "wedged=2"], "panicked": True, "passed": passed, "reasons": [] if passed else ["K4: ran on"],
                 "stop_us": 1000 * seed, "store": True, "saved": passed, "dump": True, "dumped": passed, "notes": passed} | more
 
     def test_sums(self) -> None:
         text = campaign.table([self.entry(1), self.entry(2), self.entry(3, False), self.entry(9, kernel="old") | {"arch": "arm64"}])
-        self.assertRegex(text, r"x86_64 7.3 new +3 +2 +2 of 3 +2 of 3 +2 of 2 +3\.0 ms +0\n")
-        self.assertRegex(text, r"all +4 +3 ")
+        self.assertRegex(text, r"x86_64 7.3 new +3 +2 of 3 +2 of 3 +2 of 3 +2 of 2 +3\.0 ms +0\n")
+        self.assertRegex(text, r"all +4 +3 of 4 ")
         self.assertIn("failed once, and not in 2 runs alone:\n  x86_64 7.3 seed 3: K4: ran on", text)
 
     def test_another_kernel_does_not_count(self) -> None:
-        self.assertRegex(campaign.table([self.entry(1, kernel="old"), self.entry(2)]), r"x86_64 7.3 new +1 +1 ")
+        self.assertRegex(campaign.table([self.entry(1, kernel="old"), self.entry(2)]), r"x86_64 7.3 new +1 +1 of 1 ")
+
+    def test_a_run_without_a_panic_is_none(self) -> None:
+        self.assertRegex(campaign.table([self.entry(1, False, panicked=False), self.entry(2)]), r"new +1 +1 of 1 ")
 
     def test_a_failure_that_repeats_has_its_command(self) -> None:
         text = campaign.table([self.entry(3, False), self.entry(3, False, campaign.ALONE),
                                self.entry(3, False, campaign.SMALLEST, words=["panic=1", "wedged=2"])])
-        self.assertRegex(text, r"x86_64 7.3 new +1 +0 .* 1\n")
+        self.assertRegex(text, r"x86_64 7.3 new +1 +0 of 1 .* 1\n")
         self.assertIn("./crash-stop test --campaign 1 --seed 3 --arch x86_64 --kernel 7.3 --without kdump=yes\n", text)
 
 
