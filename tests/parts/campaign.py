@@ -46,8 +46,8 @@ def outcome(run: boot.Run) -> dict:
     """What the record keeps of a run, besides its seed."""
     e, case = run.evidence, run.case
     due = {case.cpus, case.cpus - 1} if case.scenario.hotplug else {case.cpus}
-    return {"panicked": bool(e.panics or e.dumps), "passed": run.verdict.passed, "reasons": run.verdict.reasons, "stop_us": e.stop_us,
-            "store": case.stored, "saved": bool(e.store), "dump": verdict.boots_crash_kernel(case, e),
+    return {"panicked": bool(e.panics or e.dumps), "passed": run.verdict.passed, "reasons": run.verdict.reasons,
+            "stop_us": e.stop_us, "store": case.stored, "saved": bool(e.store), "dump": verdict.boots_crash_kernel(case, e),
             "dumped": e.crash_kernel_at is not None and bool(e.notes), "notes": len(e.notes) in due}
 
 
@@ -97,7 +97,8 @@ def table(entries: list[dict]) -> str:
     for x in runs:
         if _key(x) in why:
             words = left.get(_key(x), tuple(x["words"]))
-            lines += ["", f"{x['arch']} {x['version']}: {'; '.join(why[_key(x)])}", f"  {' '.join(words)}", f"  {command(x, words)}"]
+            lines += ["", f"{x['arch']} {x['version']}: {'; '.join(why[_key(x)])}", f"  {' '.join(words)}",
+                      f"  {command(x, words)}"]
     once = [x for x in runs if not x["passed"] and _key(x) not in why]
     lines += ["", f"failed once, and not in {RETRIES} runs alone:"] if once else []
     lines += [f"  {x['arch']} {x['version']} seed {x['seed']}: {'; '.join(x['reasons'])}" for x in once]
@@ -190,7 +191,7 @@ def _one_arch(args: argparse.Namespace, arch: Arch, version: str, number: int) -
 
 
 def campaign(args: argparse.Namespace) -> Results:
-    """Panics drawn from a seed, a slice of them; --campaign N --seed S: N on each architecture; a failure is made smaller."""
+    """Panics drawn from a seed, a few of them; --campaign N --seed S: N on each architecture."""
     arches = chosen(args)
     slices = {} if args.campaign else boots.in_turn(arches, native(args))
     results: Results = []
