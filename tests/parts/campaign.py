@@ -136,7 +136,9 @@ class _Campaign:
         if smaller:
             def fails(less: Words) -> bool:
                 x = self.run(seed, less, LESS)
-                return bool(lines & {reason.split(":")[0] for reason in x["reasons"]})
+                still = bool(lines & {reason.split(":")[0] for reason in x["reasons"]})
+                print(f"          {'fails still' if still else 'does not fail'}: {' '.join(less)}", flush=True)
+                return still
 
             words = faults.smaller(self.arch, self.version, words, fails, SMALLER_RUNS)
             _record(bad[0] | {"words": list(words), "as": SMALLEST})
