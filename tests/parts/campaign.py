@@ -37,11 +37,6 @@ TABLE = sources.CACHE / "campaign.txt"
 _writing = threading.Lock()
 
 
-def _record(entry: dict) -> None:
-    with _writing, RECORD.open("a") as out:
-        out.write(json.dumps(entry) + "\n")
-
-
 def outcome(run: boot.Run) -> dict:
     """What the record keeps of a run, besides its seed."""
     e, case = run.evidence, run.case
@@ -108,21 +103,28 @@ def table(entries: list[dict]) -> str:
 class _Campaign:
     """So many seeds on one architecture and kernel."""
 
-    def __init__(self, arch: Arch, version: str, left_out: list[str]) -> None:
-        self.arch, self.version, self.left_out = arch, version, left_out
+    def __init__(self, arch: Arch, version: str, left_out: list[str], number: int) -> None:
+        self.arch, self.version, self.left_out, self.number = arch, version, left_out, number
         self.kernel = boots.kernel_of(scenarios.case(scenarios.BY_NAME["plain"], arch, kernel=version))
         self.digest = hashlib.sha256((self.kernel.out / "vmlinux").read_bytes()).hexdigest()[:16]
+        self.started, self.done = time.monotonic(), 0
 
     def run(self, seed: int, words: Words, run_as: str) -> dict:
         """One panic, into the record; the log of one that passed is not kept."""
         run = boot.run(self.kernel, faults.case(self.arch, self.version, seed, words), f"-{time.monotonic_ns()}")
         entry = {"arch": self.arch.name, "version": self.version, "kernel": self.digest, "seed": seed, "as": run_as,
                  "words": list(words), "without": self.left_out, **outcome(run)}
-        _record(entry)
+        with _writing:
+            with RECORD.open("a") as out:
+                out.write(json.dumps(entry) + "\n")
+            self.done += run_as == DRAWN
+            head = f"[{self.done:4}/{self.number}]" if run_as == DRAWN else f"  {run_as}:"
+            print(f"{head} {'ok' if run.verdict.passed else 'FAILED':6} {self.arch.name} {self.version} seed {seed}: "
+                  f"{' '.join(words)}   {time.monotonic() - self.started:.0f} s", flush=True)
+            for reason in run.verdict.reasons:
+                print(f"          {reason}   log: {run.log}", flush=True)
         if run.verdict.passed:
             run.log.unlink()
-        else:
-            print(f"          {'; '.join(run.verdict.reasons)}   log: {run.log}", flush=True)
         return entry
 
     def alone(self, entry: dict, smaller: bool) -> str:
@@ -133,15 +135,14 @@ class _Campaign:
             print(f"          UNSTABLE {self.arch.name} {self.version} seed {seed}: not in {RETRIES} more runs", flush=True)
             return ""
         lines = {reason.split(":")[0] for reason in bad[0]["reasons"]}
-        if smaller:
-            def fails(less: Words) -> bool:
-                x = self.run(seed, less, LESS)
-                still = bool(lines & {reason.split(":")[0] for reason in x["reasons"]})
-                print(f"          {'fails still' if still else 'does not fail'}: {' '.join(less)}", flush=True)
-                return still
 
+        def fails(less: Words) -> bool:
+            return bool(lines & {reason.split(":")[0] for reason in self.run(seed, less, LESS)["reasons"]})
+
+        if smaller:
             words = faults.smaller(self.arch, self.version, words, fails, SMALLER_RUNS)
-            _record(bad[0] | {"words": list(words), "as": SMALLEST})
+            with RECORD.open("a") as out:
+                out.write(json.dumps(bad[0] | {"words": list(words), "as": SMALLEST}) + "\n")
         return f"{'; '.join(bad[0]['reasons'])}: {' '.join(words)}: {command(entry, words)}"
 
 
@@ -168,21 +169,10 @@ def check(args: argparse.Namespace) -> None:
 
 def _one_arch(args: argparse.Namespace, arch: Arch, version: str, number: int) -> Results:
     todo = _words(args, arch, version, number)
-    job = _Campaign(arch, version, args.without or [])
-    started = time.monotonic()
-    done = 0
-
-    def one(seed: int, words: Words) -> dict:
-        nonlocal done
-        entry = job.run(seed, words, LESS if job.left_out else DRAWN)
-        with _writing:
-            done += 1
-            print(f"[{done:4}/{number}] {'ok' if entry['passed'] else 'FAILED':6} {arch.name} {version} seed {seed}: "
-                  f"{' '.join(words)} {time.monotonic() - started:.0f} s", flush=True)
-        return entry
-
+    job = _Campaign(arch, version, args.without or [], number)
+    run_as = LESS if args.without else DRAWN
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        entries = list(pool.map(lambda x: one(*x), todo))
+        entries = list(pool.map(lambda x: job.run(*x, run_as), todo))
     results: Results = []
     repeated = 0
     for entry in entries:
