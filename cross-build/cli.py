@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--all", action="store_true", help="more kernels and every scenario, takes hours")
     two.add_argument("--only", nargs="+", metavar="PART", help="some parts, by name")
     two.add_argument("--arch", nargs="+", metavar="ARCH", help="only these architectures")
-    two.add_argument("--times", type=int, default=20, metavar="N", help="how often the part \"repeat\" runs each scenario (more)")
+    two.add_argument("--times", type=int, default=20, metavar="N", help="the part \"repeat\" goes on until it has run each case N times")
     two.add_argument("--campaign", type=int, metavar="N", help="only this: N random panics on each architecture")
     two.add_argument("--seed", type=int, default=1, metavar="S", help="of the first random panic (default 1); the next has S+1")
     two.add_argument("--kernel", metavar="V", help="the kernel of the random panics; default: the newest")

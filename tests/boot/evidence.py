@@ -9,7 +9,7 @@ import pathlib
 import re
 
 from archs import Arch
-from qemu import Transcript
+from qemu import NMI_PRESSED, Transcript
 
 # Not only at the start: what init says and what the kernel says can share a line.
 STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
@@ -69,6 +69,7 @@ class Evidence:
     how: dict[int, tuple[int, int, str]] = dataclasses.field(default_factory=dict)  # cpu: rung, us, message
     notifier_us: int | None = None
     nested: int = 0
+    button: bool = False  # the operator's NMI was sent
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
     crash_kernel_at: float | None = None
     crash_cpus: int | None = None  # that the crash kernel has
@@ -144,6 +145,8 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.how[int(found[1])] = int(found[2]), int(found[3]), found[4]
     elif found := re.match(r"crash_test: dump ends at (\d+) us", line):
         e.dump_end_us = int(found[1])
+    elif NMI_PRESSED in line:
+        e.button = True
     elif found := re.match(r"crash_test: notifier at (\d+) us", line):
         e.notifier_us = int(found[1])
 

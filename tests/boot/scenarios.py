@@ -41,6 +41,7 @@ class Scenario:
     all_wedged: bool = False
     hotplug: tuple[int, ...] = ()  # CPUs that come and go, and may be offline
     reboot: int | None = None
+    button: bool = False  # the operator's NMI comes while the log is saved
     in_store: str = ""  # what the saved log has, unless a crash kernel will have it
     warns: bool = False  # a splat belongs to it
     panics: bool = True  # False: an ordinary reboot
@@ -69,6 +70,7 @@ SCENARIOS = [
     Scenario("lkdtm-irqoff", "LKDTM's PANIC_STOP_IRQOFF", "", owners=(0, 1, 2, 3), all_wedged=True,
              after=(f"write {LKDTM} PANIC_STOP_IRQOFF",), kernels=("6.12", "7.3"),
              why_not="LKDTM has no PANIC_STOP_IRQOFF before 6.12"),
+    Scenario("button", "an operator presses the NMI button while the log is saved", "panic=1 slow=1", button=True),
     Scenario("loser-nmi", "a second CPU loses in NMI context", "panic=1 alsonmi=2", losers=(2,), loser_in_nmi=True),
     Scenario("panic-nmi", "the panic is in NMI context", "nmi=1 wedged=2", wedged=(2,), mute=True),
     Scenario("hardirq", "the panic is in hard interrupt context", "hardirq=1"),
@@ -159,6 +161,16 @@ class Case:
             return set()
         everyone = set(range(self.cpus)) if s.all_wedged else set()
         return set(s.wedged) | set(s.late) | everyone
+
+    @property
+    def nests(self) -> int:
+        """How many nested panics there are, where no callback faults: the operator's NMI may be one."""
+        return int(self.scenario.button and "nested" in self.arch.get("tests", "button"))
+
+    @property
+    def mute(self) -> bool:
+        """Does the panic end where a legacy console cannot print?"""
+        return self.scenario.mute or (self.scenario.button and "mute" in self.arch.get("tests", "button"))
 
     @property
     def stored(self) -> bool:

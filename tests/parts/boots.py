@@ -7,6 +7,7 @@ import argparse
 import concurrent.futures
 import hashlib
 import json
+import pathlib
 import statistics
 import threading
 import time
@@ -152,15 +153,22 @@ def _compare_one(arch: Arch, kernels: dict[bool, build.Kernel], name: str) -> st
     return "" if us[True] else "kmsg_dump was not reached"
 
 
+def _recorded(record: pathlib.Path, digest: str) -> list[dict]:
+    """What was run before on this very kernel."""
+    lines = record.read_text().splitlines() if record.exists() else []
+    return [r for r in map(json.loads, lines) if r["kernel"] == digest]
+
+
 def repeat(args: argparse.Namespace) -> Results:
-    """Every scenario on 7.3, with and without kdump, --times N more; the record adds up while the kernel is the same."""
+    """Every scenario on 7.3, with and without kdump, until the record has --times N of each on the same kernel."""
     results: Results = []
     for arch in chosen(args):
         cases = scenarios.full(arch, "7.3")
         kernel = kernel_of(cases[0])
         record = sources.CACHE / f"repeat-{arch.name}.jsonl"
         digest = hashlib.sha256((kernel.out / "vmlinux").read_bytes()).hexdigest()[:16]
-        todo = [case for _ in range(args.times) for case in cases]
+        so_far = _recorded(record, digest)
+        todo = [case for n in range(args.times) for case in cases if sum(r["case"] == case.name for r in so_far) <= n]
 
         def one(case: Case) -> None:
             run = boot.run(kernel, case, f"-{time.monotonic_ns()}")
@@ -176,9 +184,9 @@ def repeat(args: argparse.Namespace) -> Results:
         started = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
             for done, _ in enumerate(pool.map(one, todo), 1):
-                if done % len(cases) == 0:
+                if done % len(cases) == 0 or done == len(todo):
                     print(f"[{done:4}/{len(todo)}] {time.monotonic() - started:.0f} s", flush=True)
-        found = [r for r in map(json.loads, record.read_text().splitlines()) if r["kernel"] == digest]
+        found = _recorded(record, digest)
         table = record.with_suffix(".txt")
         table.write_text(_table(arch, cases, found))
         print(f"{table.read_text()}written to {table}", flush=True)

@@ -27,6 +27,8 @@
  */
 #define pr_fmt(fmt) "crash_test: " fmt
 
+#include <linux/completion.h>
+#include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
@@ -58,7 +60,7 @@
 #define START_MS	100	/* what the threads need to get to their places */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 #define MAX_OOPS_DUMPS	8
-#define SLOW_MS		1000	/* what a late CPU gets */
+#define SLOW_MS		2000	/* what a late CPU gets */
 #define HELD_MS		4000	/* a CPU on its way up has 5 s on arm64 */
 
 enum role {
@@ -414,6 +416,19 @@ static int thread(void *unused)
 	return 0;
 }
 
+/*
+ * stop_machine() waits for every CPU, and the wedged one never comes: when a clock
+ * changes in that moment, nobody is left to panic. It takes this lock for reading.
+ */
+static int crash_test_no_stop_machine(void *taken)
+{
+	cpus_write_lock();
+	complete(taken);
+	for (;;)
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+	return 0;
+}
+
 static void set_roles(const char *list, enum role role)
 {
 	static struct cpumask mask;
@@ -473,7 +488,7 @@ static void calibrate(void)
 static ssize_t crash_test_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	struct task_struct *threads[NR_CPUS] = {};
-	bool crasher = false;
+	bool crasher = false, wedges = false;
 	unsigned int cpu;
 	cycles_t start;
 	char *line;
@@ -493,6 +508,16 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	start = get_cycles();
 	while (hotplug_first && !READ_ONCE(inside_hotplug) && !passed_us(start, HELD_MS * 1000))
 		yield();
+
+	for_each_online_cpu(cpu)
+		wedges = wedges || roles[cpu] == WEDGED || roles[cpu] == LATE;
+	/* Where hotplug is held, so is that lock. */
+	if (wedges && !hotplug_first) {
+		DECLARE_COMPLETION_ONSTACK(taken);
+
+		kthread_run(crash_test_no_stop_machine, &taken, "crash_test/still");
+		wait_for_completion(&taken);
+	}
 
 	/* All threads exist before the first one wedges: kthreadd must not get stuck behind it. */
 	for_each_online_cpu(cpu) {
