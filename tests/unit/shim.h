@@ -30,7 +30,9 @@ typedef uint32_t u32;
 #define CONFIG_RANDOMIZE_BASE	1
 #define IS_ENABLED(x)		(x)
 
+#ifndef NR_CPUS
 #define NR_CPUS			4
+#endif
 #define NSEC_PER_USEC		1000L
 #define NSEC_PER_MSEC		1000000L
 #define PANIC_CPU_INVALID	(-1)
