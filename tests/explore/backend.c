@@ -42,8 +42,6 @@ static bool reboots(int cpu)
 
 void event(enum event what, int cpu, int arg)
 {
-	if (explore_trace)
-		printf("#       cpu %d: event %d, %d\n", cpu, what, arg);
 	switch (what) {
 	case EV_PLACE:
 		if (seen.places[arg] < 255)

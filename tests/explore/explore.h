@@ -52,15 +52,16 @@ void machine_halt(int cpu);
 struct found {
 	u64 states;		/* that differ */
 	double executions;	/* ways through them */
-	u64 ends;		/* states in which nothing can go on */
-	unsigned int longest;	/* accesses of an execution */
+	u64 ends;		/* those of them in which nothing can go on */
+	unsigned int longest;	/* moves to one of these */
 };
 
 #define BOUND_NONE	(~0u)
 
 extern bool explore_trace;
-void search(const char *name, unsigned int bound, struct found *found);
-void replay(const char *name, const char *moves);
+void search_init(const char *name);
+void search(unsigned int bound, struct found *found);
+void replay(const char *moves);
 void __noreturn explore_failed(const char *contract, const char *what, const char *file, int line);
 #define MUST(contract, cond)	\
 	((cond) ? (void)0 : explore_failed(contract, #cond, __FILE__, __LINE__))

@@ -7,7 +7,7 @@
  * With two CPUs all interleavings, with three all that have no more than BOUND_OF_3
  * surprises (see search.c).
  *
- * -a	all with three, too, for hours
+ * -a	with three no more than BOUND_OF_3_DEEP, for an hour or so
  * -b	no more than so many surprises
  * -1	first with none, then with one ..., and end at the first failure
  *
@@ -19,16 +19,18 @@
 
 #include "explore.h"
 
-#define BOUND_OF_3	2
+#define BOUND_OF_3	1
+#define BOUND_OF_3_DEEP	3
 #define BOUNDS		3	/* to try in turn, before the one that is asked for */
 
 static unsigned int tests, failed;
 static bool deep, first;
 static double executions;
 
-static void set_scene(const struct scenario *c, unsigned int cpus)
+static void set_scene(const struct scenario *c, const char *name, unsigned int cpus)
 {
 	machine_init(cpus, c->faults);
+	search_init(name);
 	shim_online.bits = (1ul << cpus) - 1;
 	nr_dumpers = 2;
 	c->set();
@@ -49,8 +51,8 @@ static bool explore(const struct scenario *c, const char *name, unsigned int cpu
 	if (!pid) {
 		if (quiet && !freopen("/dev/null", "w", stdout))
 			_exit(2);
-		set_scene(c, cpus);
-		search(name, bound, found);
+		set_scene(c, name, cpus);
+		search(bound, found);
 		fflush(NULL);
 		_exit(write(report[1], found, sizeof(*found)) != sizeof(*found));
 	}
@@ -71,7 +73,7 @@ static bool test_scenario(const struct scenario *c, const char *name, unsigned i
 	tests++;
 	if (explore(c, name, cpus, bound, true, &found)) {
 		executions += found.executions;
-		printf("ok %u - %s # %.6g executions, %llu states, %llu ends, %u accesses\n", tests,
+		printf("ok %u - %s # %.6g executions, %llu states, %llu ends, %u moves\n", tests,
 		       name, found.executions, (unsigned long long)found.states,
 		       (unsigned long long)found.ends, found.longest);
 		return true;
@@ -98,7 +100,9 @@ static bool is_asked_for(const char *asked, const struct scenario *c, const char
 
 static unsigned int bound_for(unsigned int cpus, unsigned int bound)
 {
-	return bound == BOUND_NONE && cpus > 2 && !deep ? BOUND_OF_3 : bound;
+	if (bound != BOUND_NONE || cpus == 2)
+		return bound;
+	return deep ? BOUND_OF_3_DEEP : BOUND_OF_3;
 }
 
 static bool for_each(int nr_asked, char **asked, unsigned int bound)
@@ -119,8 +123,8 @@ static bool for_each(int nr_asked, char **asked, unsigned int bound)
 			if (moves) {
 				tests++;
 				explore_trace = true;
-				set_scene(c, cpus);
-				replay(name, moves + 1);
+				set_scene(c, name, cpus);
+				replay(moves + 1);
 				return true;
 			}
 			if (!test_scenario(c, name, cpus, bound_for(cpus, bound)) && first)

@@ -100,6 +100,13 @@ static void dumping(void)
 	plan[1].program = program_dump;
 }
 
+/* Only the gentle signal reaches it, which it has to look for when it comes out. */
+static void dumping_deaf(void)
+{
+	dumping();
+	plan[1].deaf[NMI] = true;
+}
+
 static void comes_online(void)
 {
 	kernel_online();
@@ -170,6 +177,7 @@ const struct scenario scenarios[] = {
 	{ "reboot-panic", reboot_against_panic, 0 },
 	{ "reboot-nmi-panic", reboot_against_nmi_panic, 0 },
 	{ "dumping", dumping, 0 },
+	{ "dumping-deaf", dumping_deaf, 0 },
 	{ "online", online, 0 },
 	{ "offline", offline, 0 },
 	{ "oops-image", oops_with_image, 0 },

@@ -28,7 +28,8 @@
 
 #define LONGEST		20000	/* accesses; an execution that has more goes on for ever */
 #define HANG_S		5	/* of CPU time without one */
-#define IN_PROGRESS	(-1.0)
+#define IN_PROGRESS	(-1.0)	/* for the executions from a state */
+#define NEW		(-2.0)
 
 static const char letters[MOVE_KINDS] = {
 	[GO_ON] = 'A', [INTERRUPT] = 'a', [TAKE_NMI] = 'x', [TIME_IS_UP] = 'T', [FAULT] = 'F',
@@ -46,7 +47,8 @@ static struct search {
 		struct move move;
 		bool first;
 	} path[LONGEST];
-	unsigned int depth, hung_at;
+	unsigned int depth;
+	u64 taken, hung_at;		/* moves */
 	unsigned int bound, surprises;
 	struct seen *seen;
 	u64 nr_seen, max_seen;
@@ -96,8 +98,8 @@ void test_check(bool ok, const char *file, int line, const char *what)
 /* It has died, or does not come back from between two accesses. */
 static void search_signal(int sig)
 {
-	if (sig == SIGVTALRM && s->hung_at != s->depth) {
-		s->hung_at = s->depth;
+	if (sig == SIGVTALRM && s->hung_at != s->taken) {
+		s->hung_at = s->taken;
 		return;
 	}
 	explore_failed(sig == SIGVTALRM ? "K3" : "the program", strsignal(sig), __FILE__, __LINE__);
@@ -159,58 +161,67 @@ static void search_take(struct move move, bool first)
 		explore_failed("K3", "an execution goes on for ever", __FILE__, __LINE__);
 	s->path[s->depth].move = move;
 	s->path[s->depth++].first = first;
+	s->taken++;
 	machine_take(move);
 	backend_check();
+}
+
+/* Where the search keeps what it knows of this state. */
+static struct seen *search_state(int last)
+{
+	u64 hash = machine_hash();
+	struct seen *seen;
+
+	if (s->bound != BOUND_NONE)
+		hash = hash * 31 + (s->bound - s->surprises) * NR_CPUS + last;
+	hash |= !hash;
+	seen = search_seen(hash);
+	if (!seen->hash) {
+		seen->hash = hash;
+		seen->executions = NEW;
+		s->nr_seen++;
+	}
+	return seen;
 }
 
 /* All executions from here on; returns how many. */
 static double search_from(int last)
 {
 	unsigned int i, n, cost, depth, surprises = s->surprises;
-	struct move moves[MOVES_MAX];
 	struct snapshot *snapshot = NULL;
+	struct move moves[MOVES_MAX];
 	double executions = 0;
+	struct seen *seen;
 	u64 hash;
 
-	for (;;) {
-		n = machine_moves(moves);
-		if (!n) {
-			s->found->ends++;
-			if (s->found->longest < s->depth)
-				s->found->longest = s->depth;
-			backend_check_end();
-			return 1;
-		}
-		if (n > 1)
-			break;
+	while ((n = machine_moves(moves)) == 1) {
 		last = moves[0].cpu;
 		search_take(moves[0], true);
 	}
-
-	hash = machine_hash();
-	if (s->bound != BOUND_NONE)
-		hash = hash * 31 + (s->bound - surprises) * NR_CPUS + last;
-	hash |= !hash;
-	struct seen *seen = search_seen(hash);
-
-	if (seen->hash) {
-		if (seen->executions == IN_PROGRESS)
-			explore_failed("K3", "CPUs go round in circles", __FILE__, __LINE__);
+	seen = search_state(last);
+	if (seen->executions == IN_PROGRESS)
+		explore_failed("K3", "CPUs go round in circles", __FILE__, __LINE__);
+	if (seen->executions != NEW)
 		return seen->executions;
+	if (!n) {
+		s->found->ends++;
+		if (s->found->longest < s->depth)
+			s->found->longest = s->depth;
+		backend_check_end();
+		seen->executions = 1;
+		return 1;
 	}
-	seen->hash = hash;
-	seen->executions = IN_PROGRESS;
-	s->nr_seen++;
 
+	seen->executions = IN_PROGRESS;
+	hash = seen->hash;
+	snapshot = machine_save();
 	depth = s->depth;
 	for (i = 0; i < n; i++) {
 		cost = search_cost(moves, i, last);
 		if (s->bound != BOUND_NONE && surprises + cost > s->bound)
 			continue;
-		if (snapshot)
+		if (i)
 			machine_load(snapshot);
-		else
-			snapshot = machine_save();
 		s->depth = depth;
 		s->surprises = surprises + cost;
 		search_take(moves[i], !i);
@@ -223,20 +234,21 @@ static double search_from(int last)
 	return executions;
 }
 
-static void search_init(const char *name, struct found *found)
+/* Before the scene is set, so that what this changes does not count as a move. */
+void search_init(const char *name)
 {
 	s = calloc(1, sizeof(*s));
+	if (!s)
+		abort();
 	s->name = name;
-	s->found = found;
 	search_watch();
-	machine_run();
-	backend_check();
 }
 
-void search(const char *name, unsigned int bound, struct found *found)
+void search(unsigned int bound, struct found *found)
 {
-	search_init(name, found);
 	s->bound = bound;
+	s->found = found;
+	backend_check();
 	found->executions = search_from(-1);
 	found->states = s->nr_seen;
 }
@@ -265,15 +277,13 @@ static void replay_trace(struct move move)
 }
 
 /* Take the moves that the string says, and then what comes first. */
-void replay(const char *name, const char *string)
+void replay(const char *string)
 {
-	struct found found = {};
 	struct move moves[MOVES_MAX];
 	unsigned long firsts;
 	unsigned int i, n;
 	char *end;
 
-	search_init(name, &found);
 	for (;;) {
 		firsts = strtoul(string, &end, 10);
 		string = end;
@@ -292,8 +302,8 @@ void replay(const char *name, const char *string)
 			if (letters[moves[i].kind] + moves[i].cpu == *string)
 				break;
 		if (i == n) {
-			printf("# after %u moves '%c' is not possible\n", s->depth, *string);
-			_exit(2);
+			printf("# after %u moves there is no '%c'\n", s->depth, *string);
+			exit(2);
 		}
 		string++;
 		replay_trace(moves[i]);
