@@ -111,8 +111,8 @@ static bool for_each(int nr_asked, char **asked, unsigned int bound)
 	char name[64], *moves;
 	unsigned int cpus, i;
 
-	for (c = scenarios; c->name; c++) {
-		for (cpus = 2; cpus <= NR_CPUS; cpus++) {
+	for (cpus = 2; cpus <= NR_CPUS; cpus++) {
+		for (c = scenarios; c->name; c++) {
 			snprintf(name, sizeof(name), "%s-%u", c->name, cpus);
 			for (i = 0; i < nr_asked; i++)
 				if (is_asked_for(asked[i], c, name))
