@@ -46,7 +46,6 @@ bool machine_is_off(int cpu);
 bool machine_waits_forced(int *cpu);
 void *machine_pc(int cpu);
 bool machine_faults(void);
-void machine_halt(int cpu);
 
 /* search.c */
 struct found {

@@ -38,7 +38,7 @@ static struct cpu {
 		enum doing doing;
 		enum machine_end end;
 		unsigned long ip;	/* what a signal interrupts */
-		bool irqs_off, in_nmi, halted;
+		bool irqs_off, in_nmi;
 		bool news;		/* something has changed since it last polled */
 		struct signal signals[2][SIGNALS]; /* NMIs are the second row */
 	} s;
@@ -230,12 +230,6 @@ void machine_stop(enum machine_end why)
 	machine_never(HAS_ENDED);
 }
 
-/* It stands still, without a handler that ran on it. */
-void machine_halt(int cpu)
-{
-	cpus[cpu].s.halted = true;
-}
-
 void machine_signal(int cpu, bool nmi, u64 due, machine_handler handler, int arg)
 {
 	struct signal *s = cpus[cpu].s.signals[nmi];
@@ -297,7 +291,7 @@ unsigned int machine_cpus(void)
 
 bool machine_masked(int cpu)
 {
-	return cpus[cpu].s.irqs_off || cpus[cpu].s.halted;
+	return cpus[cpu].s.irqs_off;
 }
 
 enum machine_end machine_end_of(int cpu)
@@ -317,7 +311,7 @@ void *machine_pc(int cpu)
 
 static bool machine_can(const struct cpu *c, enum move_kind kind)
 {
-	if (c->s.doing == IS_OFF || c->s.doing == HAS_ENDED || c->s.halted)
+	if (c->s.doing == IS_OFF || c->s.doing == HAS_ENDED)
 		return false;
 	switch (kind) {
 	case GO_ON:
