@@ -7,7 +7,9 @@
  */
 #include "test.h"
 
+#ifndef LOG_LINES
 #define LOG_LINES	256
+#endif
 #define LOG_LEN		200
 
 static struct {

@@ -30,7 +30,9 @@ typedef uint32_t u32;
 #define CONFIG_RANDOMIZE_BASE	1
 #define IS_ENABLED(x)		(x)
 
+#ifndef NR_CPUS
 #define NR_CPUS			4
+#endif
 #define NSEC_PER_USEC		1000L
 #define NSEC_PER_MSEC		1000000L
 #define PANIC_CPU_INVALID	(-1)
@@ -94,7 +96,9 @@ static inline unsigned int cpumask_next(int cpu, const struct cpumask *m)
 }
 #define for_each_cpu(cpu, m)		\
 	for ((cpu) = cpumask_next(-1, m); (cpu) < NR_CPUS; (cpu) = cpumask_next(cpu, m))
+#ifndef for_each_online_cpu
 #define for_each_online_cpu(cpu)	for_each_cpu(cpu, &shim_online)
+#endif
 static inline void set_cpu_online(unsigned int cpu, bool on)
 {
 	machine_point();
