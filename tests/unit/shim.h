@@ -169,7 +169,9 @@ static inline int atomic_notifier_call_chain(struct atomic_notifier_head *nh, un
 enum kmsg_dump_reason { KMSG_DUMP_UNDEF, KMSG_DUMP_PANIC, KMSG_DUMP_OOPS, KMSG_DUMP_EMERG };
 struct kmsg_dumper { void (*dump)(struct kmsg_dumper *dumper, enum kmsg_dump_reason reason); };
 
-/* kdump */
+/* kdump; some C libraries have structures of these names, in headers that come first */
+#define pt_regs			shim_pt_regs
+#define elf_prstatus		shim_elf_prstatus
 struct pt_regs { unsigned long ip; };
 struct kimage { int whole; };
 struct elf_prstatus_common { int pr_pid; };
