@@ -135,7 +135,7 @@ static void unlock(void)
 	__atomic_store_n(&locked, 0, __ATOMIC_RELEASE);
 }
 
-/* Its own program has nothing to do any more, and no signal reaches it. */
+/* The run is over: for this CPU here, and it takes no more signals. */
 static void __noreturn machine_freeze(void)
 {
 	unlock();
