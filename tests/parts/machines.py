@@ -45,8 +45,8 @@ class Target:
 
 def _native() -> list[Target]:
     """This machine with sanitizers; its coroutines are the part "unit"."""
-    asan = Target(os.uname().machine, "ASan+UBSan", "threads", ())
-    return [asan, dataclasses.replace(asan, how="TSan", make=("SAN=", "CORE_SAN=-fsanitize=thread -Wno-tsan"))]
+    asan = Target(os.uname().machine, "ASan+UBSan", "threads", ("CC=ccache gcc",))
+    return [asan, dataclasses.replace(asan, how="TSan", make=(*asan.make, "SAN=", "CORE_SAN=-fsanitize=thread -Wno-tsan"))]
 
 
 def _crossed(name: str, data: configparser.SectionProxy) -> list[Target]:
