@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import functools
-import pathlib
 import re
+from collections.abc import Iterable
 
 from audit_data import Data, Section, Source, data_of, hooks_of, source_of
 from build import Kernel, cross
@@ -35,8 +34,7 @@ class Walk:
 
     def __init__(self, image: Image, data: Data, source: Source, hooks: dict[str, tuple[int, ...]]) -> None:
         # What is about a function that this kernel does not have, is not about this kernel.
-        self.data = dataclasses.replace(data, **{kind: tuple(s for s in getattr(data, kind) if not s.keys.get("has") or image.find(s.keys["has"]))
-                                                 for kind in ("entries", "boundaries", "forbidden", "pointers")})
+        self.data = data.only(lambda s: not s.keys.get("has") or bool(image.find(s.keys["has"])))
         self.image, self.source, self.hooks = image, source, hooks
         self.audit = Audit()
         self._from: dict[int, int | None] = {}
@@ -60,7 +58,7 @@ class Walk:
         for section in self.data.pointers:
             if section.matches(name):
                 self._pointers.add(section.name)
-                there = [a for pattern in section.keys["to"].split() for n in self._matching(pattern) for a in self.image.find(n)]
+                there = self._all(section.keys["to"].split())
                 if not there:
                     self._finding(f"{section.source}: [pointer {section.name}] leads to no function of this kernel", address)
                 return there
@@ -69,26 +67,25 @@ class Walk:
                   if f == name or self.source.files[f] == self.source.files.get(name) and not self.image.find(f)}
         return [a for h in wanted for a in self.hooks.get(h, ())] if wanted else None
 
-    @functools.cache
-    def _matching(self, pattern: str) -> list[str]:
-        if not re.search(r"[*?[]", pattern):
-            return [pattern] if self.image.find(pattern) else []
-        return fnmatch.filter(self.image.names(), pattern)
+    def _all(self, patterns: Iterable[str]) -> list[int]:
+        """The functions of this kernel that have one of these names, in which * stands for any letters."""
+        names = [n for p in patterns for n in (fnmatch.filter(self.image.names(), p) if re.search(r"[*?[]", p) else [p])]
+        return [a for name in names for a in self.image.find(name)]
 
     def run(self) -> Audit:
         """Walk from the entries, and then from what of ours they have not reached."""
         for section in self.data.entries:
-            there = [a for f in section.functions for n in self._matching(f) for a in self.image.find(n)]
+            there = self._all(section.functions)
             if not there:
                 self.audit.findings.append(f"{section.source}: [entry {section.name}] names no function of this kernel")
             self._spread(there)
-        self._spread([a for f in self.source.functions for a in self.image.find(f)])
+        self._spread(self._all(self.source.functions))
         self._spread([a for to in self.hooks.values() for a in to])
         for section in self.data.boundaries:
             if section.name not in self.audit.crossed:
                 self.audit.findings.append(f"{section.source}: [boundary {section.name}] is never reached")
         for section in self.data.forbidden:
-            if not any(self._matching(f) for f in section.functions):
+            if not self._all(section.functions):
                 self.audit.findings.append(f"{section.source}: [forbidden {section.name}] names no function of this kernel")
         for section in self.data.pointers:
             if section.name not in self._pointers:
@@ -156,8 +153,8 @@ class Walk:
             below[at] = best
             return best[0]
 
-        roots = [(s.name, [a for f in s.functions for n in self._matching(f) for a in self.image.find(n)]) for s in self.data.entries]
-        roots.append(("the rest of ours", [a for f in self.source.functions for a in self.image.find(f)]))
+        roots = [(s.name, self._all(s.functions)) for s in self.data.entries]
+        roots.append(("the rest of ours", self._all(self.source.functions)))
         for name, addresses in roots:
             if addresses:
                 deep, top = max((visit(a, []), a) for a in addresses)
@@ -195,7 +192,8 @@ def audit(kernel: Kernel) -> list[str]:
     path = CACHE / "logs" / f"audit-{kernel.out.name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(report(kernel, walk))
-    print(f"{kernel.arch.name}, Linux {kernel.title}: {len(found.reached)} functions reached, {len(found.crossed)} boundaries   {path}")
+    print(f"{kernel.arch.name}, Linux {kernel.title}: {len(found.reached)} functions reached, "
+          f"{len(found.crossed)} boundaries   {path}", flush=True)
     for name, deep, chain in found.deepest:
         print(f"  {deep:5} bytes of stack, {name}: {' -> '.join(chain)}")
     return found.findings

@@ -13,6 +13,7 @@ import dataclasses
 import fnmatch
 import pathlib
 import re
+from collections.abc import Callable
 
 from archs import ROOT, Arch
 from errors import Unusable
@@ -48,6 +49,11 @@ class Data:
     pointers: tuple[Section, ...]
     stack: int  # the most that one chain may take, in bytes
 
+    def only(self, wanted: Callable[[Section], bool]) -> Data:
+        """Without the sections that do not count."""
+        return dataclasses.replace(self, **{kind: tuple(filter(wanted, getattr(self, kind)))
+                                            for kind in ("entries", "boundaries", "forbidden", "pointers")})
+
 
 # Which keys a section has, and which it must have.
 KEYS = {"entry": ("what",), "boundary": ("contract", "why"), "forbidden": ("why",), "pointer": ("to", "why")}
@@ -75,7 +81,8 @@ def read(paths: list[pathlib.Path], kernel: str) -> Data:
                 if lacks:
                     raise Unusable(f"{path}: [{head}] lacks {lacks[0]}")
                 if kind == "boundary" and not all(CONTRACT.fullmatch(k) for k in section["contract"].split()):
-                    raise Unusable(f"{path}: [{head}] contract = {section['contract']}: give lines of the contract, K1 to K15")
+                    raise Unusable(f"{path}: [{head}] contract = {section['contract']}: give lines of the contract, "
+                                   "K1 to K15")
                 if kernel in section.get("kernels", kernel).split():
                     found[kind].append(Section(kind, name, str(path), tuple(section["functions"].split()), dict(section)))
             else:
@@ -108,8 +115,9 @@ def _bare(path: pathlib.Path) -> str:
 def source_of(arch: Arch) -> Source:
     """From the header, the core, and the architecture's files."""
     header = _bare(HEADER)
-    fields = {s: tuple(re.findall(r"(\w+)\)?(?:\([^;]*\))?;", re.search(rf"^struct {s} \{{\n(.*?)^\}};", header, re.M | re.S)[1]))
-              for s in ("crash_stop_backend", "crash_rung")}
+    structs = {s: re.search(rf"^struct {s} \{{\n(.*?)^\}};", header, re.M | re.S)[1]
+               for s in ("crash_stop_backend", "crash_rung")}
+    fields = {s: tuple(re.findall(r"(\w+)\)?(?:\([^;]*\))?;", text)) for s, text in structs.items()}
     functions: list[str] = []
     files: dict[str, str] = {}
     hooks: dict[str, tuple[str, ...]] = {}
@@ -145,13 +153,14 @@ def hooks_of(image: Image, source: Source) -> dict[str, tuple[int, ...]]:
 
     words = image.words(source.backend)
     if len(words) != len(source.fields["crash_stop_backend"]):
-        raise Unusable(f"{source.backend} has {len(words)} words, struct crash_stop_backend {len(source.fields['crash_stop_backend'])} "
-                       f"members: the layout in {HEADER.name} is not understood")
+        raise Unusable(f"{source.backend} has {len(words)} words, struct crash_stop_backend "
+                       f"{len(source.fields['crash_stop_backend'])} members: the layout in {HEADER.name} is not understood")
     backend = take("crash_stop_backend", words)
     size = len(source.fields["crash_rung"])
     rungs = image.words(backend["rungs"])
     if len(rungs) % size or not rungs:
-        raise Unusable(f"the rungs of {source.backend} have {len(rungs)} words: the layout in {HEADER.name} is not understood")
+        raise Unusable(f"the rungs of {source.backend} have {len(rungs)} words: the layout in {HEADER.name} is not "
+                       "understood")
     for start in range(0, len(rungs), size):
         take("crash_rung", rungs[start:start + size])
     return {name: tuple(sorted(set(to))) for name, to in found.items()}

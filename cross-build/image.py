@@ -34,6 +34,7 @@ class Code:
     back: tuple[re.Pattern[str], ...]
     all_back: re.Pattern[str]  # the stack is the caller's again
     unknown: re.Pattern[str]  # deeper by what only the run shows
+    trampoline: re.Pattern[str]  # names of functions whose only jump is written at boot
     pushed: int  # bytes that a call itself puts on the stack
 
     @staticmethod
@@ -46,7 +47,8 @@ class Code:
             return tuple(re.compile(line) for line in conf.get(key, "").split("\n") if line)
 
         return Code(conf.getint("word"), one("call", TARGET), one("jump", TARGET), one("end"), one("pointer"), one("switch"),
-                    several("deeper"), several("back"), one("all_back"), one("unknown"), conf.getint("pushed", 0))
+                    several("deeper"), several("back"), one("all_back"), one("unknown"), one("trampoline"),
+                    conf.getint("pushed", 0))
 
     def moved(self, patterns: tuple[re.Pattern[str], ...], text: str) -> int:
         """By how many bytes an instruction moves the stack pointer, if one of the patterns is it."""
@@ -79,6 +81,10 @@ class Function:
     unknown: bool  # its frame has no fixed size
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"\.(?:isra|constprop|part|cold|localalias)\b.*", "", name)
+
+
 class Image:
     """A linked kernel; functions are decoded when they are asked for."""
 
@@ -93,7 +99,7 @@ class Image:
         self._starts = sorted(self._bodies)
         self._named: dict[str, list[int]] = {}
         for address, (name, _) in self._bodies.items():
-            self._named.setdefault(name, []).append(address)
+            self._add(name, address)
         # readelf: NUM: VALUE SIZE TYPE BIND VIS [OTHER] NDX NAME. Two names may have one address.
         self.objects: dict[str, tuple[int, int]] = {}
         self._labels: set[int] = set()
@@ -109,12 +115,17 @@ class Image:
                 self._ends[address] = max(self._ends.get(address, 0), address + size)
             if line[3] == "OBJECT":
                 self.objects[name] = address, size
-            elif address in self._bodies and address not in self._named.get(name, ()):
-                self._named.setdefault(name, []).append(address)
+            elif address in self._bodies:
+                self._add(name, address)
         self._labels -= whole
         # Where the kernel is moved at boot, words of its data stand in the relocations.
-        self._relocated = {int(m[1], 16): int(m[2], 16) % (1 << 8 * code.word)
-                           for m in re.finditer(r"^([0-9a-f]+) +[0-9a-f]+ R_\w+_RELATIVE +(-?[0-9a-f]+)$", relocations, re.M)}
+        moved = re.finditer(r"^([0-9a-f]+) +[0-9a-f]+ R_\w+_RELATIVE +(-?[0-9a-f]+)$", relocations, re.M)
+        self._relocated = {int(m[1], 16): int(m[2], 16) % (1 << 8 * code.word) for m in moved}
+
+    def _add(self, name: str, address: int) -> None:
+        there = self._named.setdefault(_plain(name), [])
+        if ".cold" not in name and address not in there:
+            there.append(address)
 
     @staticmethod
     def read(vmlinux: pathlib.Path, cross: str, code: Code) -> Image:
@@ -143,7 +154,7 @@ class Image:
 
     def name(self, address: int) -> str:
         """Without what the compiler adds."""
-        return re.sub(r"\.(?:isra|constprop|part|cold|localalias)\b.*", "", self._bodies[address][0])
+        return _plain(self._bodies[address][0])
 
     def _instructions(self, address: int) -> list[tuple[int, str]]:
         found = []
@@ -179,10 +190,11 @@ class Image:
                 if call or jump:
                     goal = int((call or jump)["to"], 16)
                     other = self.at(goal)
-                    if other not in mine and re.fullmatch(re.escape(self._bodies[address][0]) + r"\.cold.*", self._bodies[other][0]):
+                    name = self._bodies[other][0]
+                    if other not in mine and name.startswith(f"{self._bodies[address][0]}.cold"):
                         mine.add(other)
                         todo.append(other)
-                    if self._bodies[other][0].startswith("."):
+                    if name.startswith("."):
                         continue  # a section of pieces, each of which jumps back: x86's .altinstr_aux
                     if other not in mine or (call and goal == address):
                         calls[place, other] = depth, not call
@@ -191,9 +203,13 @@ class Image:
                 elif self.code.pointer.match(text) and not self._switch(body[max(0, number - SWITCH_WINDOW):number + 1]):
                     calls[place, None] = depth, not follows
             # Assembler goes on at its next label; what the compiler ends with a call does not come back from it.
-            if body and follows and alive and address in self._labels and address not in self._ends and (there := self._after(address)):
+            there = self._after(address) if address in self._labels and address not in self._ends else None
+            if body and follows and alive and there:
                 calls[body[-1][0], there] = depth, True
-        return Function(address, self.name(address), tuple(Call(s, t, d, j) for (s, t), (d, j) in calls.items()), deepest, unknown)
+        if self.code.trampoline.match(self._bodies[address][0]):
+            calls = {(address, None): (self.code.pushed, True)}
+        found = tuple(Call(site, target, depth, jump) for (site, target), (depth, jump) in calls.items())
+        return Function(address, self.name(address), found, deepest, unknown)
 
     def _switch(self, before: list[tuple[int, str]]) -> bool:
         return any(self.code.switch.match(text) for _, text in before)
@@ -208,8 +224,9 @@ class Image:
         if not size:
             return []
         objdump, vmlinux = self._file
-        dump = packages.run([objdump, "-s", f"--start-address={address:#x}", f"--stop-address={address + size:#x}", str(vmlinux)])
-        data = bytes.fromhex("".join(m[1] for m in re.finditer(r"^ [0-9a-f]+ ((?:[0-9a-f]{2,8} ){1,4})", dump, re.M)).replace(" ", ""))
+        dump = packages.run([objdump, "-s", f"--start-address={address:#x}", f"--stop-address={address + size:#x}",
+                             str(vmlinux)])
+        data = bytes.fromhex("".join(re.findall(r"^ [0-9a-f]+ ((?:[0-9a-f]{2,8} ){1,4})", dump, re.M)).replace(" ", ""))
         order = "big" if re.search(r"file format elf(?:32|64)-(?:s390|big|powerpc$|tradbig)", dump, re.M) else "little"
         word = self.code.word
         return [self._relocated.get(address + i, int.from_bytes(data[i:i + word], order)) for i in range(0, size, word)]

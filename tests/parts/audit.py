@@ -7,17 +7,18 @@ import argparse
 
 import audit
 import build
+import scenarios
 from parts.common import Results, native
 
-# The slice takes the kernel that part "size" has linked; --all and --arch take these.
-SLICE, ALL = ("7.3",), ("7.3", "6.12")
+# The slice takes the kernel that part "size" has linked; --all and --arch take each that is booted.
+SLICE = ("7.3",)
 
 
 def crash_path(args: argparse.Namespace) -> Results:
     """From the linked kernel: the crash path sleeps, allocates, locks and waits nowhere but behind a named boundary."""
     results: Results = []
     for arch in native(args):
-        for kernel in ALL if args.all or args.arch else SLICE:
+        for kernel in scenarios.options_of(arch)["kernel"] if args.all or args.arch else SLICE:
             name = f"{arch.name} {kernel}: the crash path"
             findings = audit.audit(build.build(kernel, arch, True))
             results += [(name, f) for f in findings] or [(f"{name} reaches nothing that it must not", "")]
