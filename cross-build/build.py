@@ -62,14 +62,17 @@ class Kernel:
         return f"{self.label} {'patched' if self.patched else 'stock'}{variant}"
 
 
+def cross(arch: Arch) -> str:
+    """What the names of its compiler and binutils begin with."""
+    return arch.get("arch", "cross") if arch.name != os.uname().machine else ""
+
+
 def make_line(arch: Arch, out: pathlib.Path) -> list[str]:
     """The make command for this architecture and output folder."""
     line = ["make", f"O={out}", f"-j{os.cpu_count() or 2}", *arch.get("arch", "make").split()]
-    machine = os.uname().machine
-    cross = arch.get("arch", "cross") if arch.name != machine else ""
-    if cross:
-        line.append(f"CROSS_COMPILE={cross}")
-    line.append(f"CC=ccache {cross}gcc")
+    if cross(arch):
+        line.append(f"CROSS_COMPILE={cross(arch)}")
+    line.append(f"CC=ccache {cross(arch)}gcc")
     return line
 
 

@@ -85,7 +85,7 @@ def style(args: argparse.Namespace) -> Results:
                       "--mpath", str(ROOT / "MAINTAINERS"), "--sections", "-f", name])[1].strip():
             unclaimed.append(name)
     results.append(("every file has a maintainer", ", ".join(unclaimed[:3])))
-    bare = [n for n in tracked if (ROOT / n).suffix in (".c", ".h", ".py", ".cocci", ".conf", ".config", ".sh")
+    bare = [n for n in tracked if (ROOT / n).suffix in (".c", ".h", ".py", ".cocci", ".conf", ".audit", ".config", ".sh")
             and "SPDX-License-Identifier: GPL-2.0-only" not in (ROOT / n).read_text()[:200]]
     results.append(("every source file has its SPDX line", ", ".join(bare[:3])))
     core = "\n".join((ROOT / f).read_text() for f in files if f.startswith(("kernel/", "include/")))
