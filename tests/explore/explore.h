@@ -33,7 +33,7 @@ struct scenario {
 };
 
 /* machine.c */
-void machine_init(unsigned int cpus, unsigned int faults);
+void explore_machine_init(unsigned int cpus, unsigned int faults);
 unsigned int machine_moves(struct move *moves);
 void machine_take(struct move move);
 unsigned long machine_hash(void);

@@ -476,8 +476,17 @@ void machine_program(int cpu, void (*program)(void))
 	cpus[cpu].program = program;
 }
 
+/* Between two choices nobody else runs. */
+void machine_lock(void)
+{
+}
+
+void machine_unlock(void)
+{
+}
+
 /* Before the scene is set. */
-void machine_init(unsigned int nr_cpus, unsigned int faults)
+void explore_machine_init(unsigned int nr_cpus, unsigned int faults)
 {
 	m = calloc(1, sizeof(*m));
 	cpus = calloc(NR_CPUS, sizeof(*cpus));

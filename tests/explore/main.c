@@ -29,7 +29,7 @@ static double executions;
 
 static void set_scene(const struct scenario *c, const char *name, unsigned int cpus)
 {
-	machine_init(cpus, c->faults);
+	explore_machine_init(cpus, c->faults);
 	search_init(name);
 	shim_online.bits = (1ul << cpus) - 1;
 	nr_dumpers = 2;
