@@ -54,12 +54,21 @@ def _crossed(name: str, data: configparser.SectionProxy) -> list[Target]:
     return [Target(name, data["user"], machine, make, (data["user"],)) for machine in ("fibers", "threads")]
 
 
+def _slice() -> list[str]:
+    """This machine's architecture, and the first of each kind: how long a pointer is, which byte comes first."""
+    kinds: dict[tuple[str, str], str] = {}
+    for name, arch in archs.load().items():
+        if name != os.uname().machine:
+            kinds.setdefault((arch.get("registers", "note_pc_bytes"), arch.get("registers", "byteorder")), name)
+    return [*kinds.values(), *[name for name in archs.load() if name == os.uname().machine]]
+
+
 def targets(args: argparse.Namespace) -> dict[str, list[Target]]:
-    """By architecture, all or those of --arch; the compilers and emulators are installed."""
+    """By architecture: the slice, those of --arch, or all; the compilers and emulators are installed."""
     more = configparser.ConfigParser(interpolation=None)
     more.read(UNIT / "machines.conf")
     known = {name: arch.conf["arch"] for name, arch in archs.load().items()} | {name: more[name] for name in more.sections()}
-    names = [archs.choose("architecture", name, list(known)) for name in args.arch or known]
+    names = [archs.choose("architecture", name, list(known)) for name in args.arch or (known if args.all else _slice())]
     here = os.uname().machine
     foreign = [name for name in names if name != here]
     if foreign:
@@ -105,7 +114,7 @@ def _arch(name: str, its: list[Target], everything: bool) -> Results:
 
 
 def machines(args: argparse.Namespace) -> Results:
-    """The unit tests on each architecture under qemu-user, with a thread per CPU and real signals too."""
+    """The unit tests on other architectures under qemu-user, with a thread per CPU and real signals too; --all: on each."""
     packages.need("gcc", "make", "libc6-dev", "ccache")
     with ThreadPoolExecutor(args.jobs) as pool:
         runs = [pool.submit(_arch, name, its, args.all) for name, its in targets(args).items()]
