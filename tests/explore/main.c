@@ -4,11 +4,11 @@
  *
  *	explore [-a] [-b BOUND] [-1] [NAME[-CPUS][/MOVES]...]
  *
- * With two CPUs all interleavings, with three all that have no more than BOUND_OF_3
- * surprises (see search.c).
+ * With two CPUs the interleavings that have no more than BOUND_OF_2 surprises (see
+ * search.c), with three no more than BOUND_OF_3.
  *
- * -a	with three no more than BOUND_OF_3_DEEP, for an hour or so
- * -b	no more than so many surprises
+ * -a	with two CPUs all, with three no more than BOUND_OF_3_DEEP, for an hour or so
+ * -b	no more than so many surprises, with two and with three
  * -1	first with none, then with one ..., and end at the first failure
  *
  * A NAME with a slash is replayed, and each access is shown.
@@ -19,7 +19,8 @@
 
 #include "explore.h"
 
-#define BOUND_OF_3	1
+#define BOUND_OF_2	2
+#define BOUND_OF_3	0
 #define BOUND_OF_3_DEEP	3
 #define BOUNDS		3	/* to try in turn, before the one that is asked for */
 
@@ -100,9 +101,14 @@ static bool is_asked_for(const char *asked, const struct scenario *c, const char
 
 static unsigned int bound_for(unsigned int cpus, unsigned int bound)
 {
-	if (bound != BOUND_NONE || cpus == 2)
-		return bound;
-	return deep ? BOUND_OF_3_DEEP : BOUND_OF_3;
+	unsigned int most = cpus == 2 ? BOUND_OF_2 : BOUND_OF_3;
+
+	if (deep)
+		most = cpus == 2 ? BOUND_NONE : BOUND_OF_3_DEEP;
+	/* In turn: what nobody has asked for is not searched for a broken core either. */
+	if (first)
+		return bound < most ? bound : most;
+	return bound == BOUND_NONE ? most : bound;
 }
 
 static bool for_each(int nr_asked, char **asked, unsigned int bound)

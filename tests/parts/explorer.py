@@ -17,7 +17,7 @@ OK = re.compile(r"^(ok|not ok) \d+ - (\S+)", re.M)
 
 
 def explore(args: argparse.Namespace) -> Results:
-    """All interleavings of two CPUs, those of three up to a bound (--all: all), and broken cores found out."""
+    """Interleavings of two CPUs and of three up to a bound (--all: two without one), and broken cores found out."""
     out = sources.CACHE / "explore"
     # Meanwhile, since the one is bound by the processor and the other half by the compiler.
     broken = subprocess.Popen(["sh", "tests/unit/mutate.sh", str(out)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
