@@ -9,6 +9,7 @@ survive is an error, unless the kernel does not know it at all.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import pathlib
 import re
@@ -54,6 +55,11 @@ class Kernel:
         """What kexec_file_load() takes; the boot image on most architectures and kernels."""
         image = self.arch.get("arch", "crash_image", self.arch.get("arch", "image"))
         return self.out / self.arch.get("arch", f"crash_image_{self.version}", image)
+
+    @property
+    def digest(self) -> str:
+        """Of what was linked: by it a record knows its kernel again."""
+        return hashlib.sha256((self.out / "vmlinux").read_bytes()).hexdigest()[:16]
 
     @property
     def title(self) -> str:

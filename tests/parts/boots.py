@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import hashlib
 import json
 import pathlib
 import statistics
@@ -166,7 +165,7 @@ def repeat(args: argparse.Namespace) -> Results:
         cases = scenarios.full(arch, "7.3")
         kernel = kernel_of(cases[0])
         record = sources.CACHE / f"repeat-{arch.name}.jsonl"
-        digest = hashlib.sha256((kernel.out / "vmlinux").read_bytes()).hexdigest()[:16]
+        digest = kernel.digest
         so_far = _recorded(record, digest)
         todo = [case for n in range(args.times) for case in cases if sum(r["case"] == case.name for r in so_far) <= n]
 

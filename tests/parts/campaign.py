@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import hashlib
 import json
 import threading
 import time
@@ -19,10 +18,9 @@ from archs import Arch
 from errors import Unusable
 from faults import Words
 from parts import boots
+from parts.boots import RETRIED_CASES, RETRIES
 from parts.common import Results, chosen, native
 
-# How often a case that failed is run again, alone; it fails if any of these fails too.
-RETRIES = 2
 # A failure that repeats is made smaller in so many runs; the first ones are.
 SMALLER_RUNS = 20
 SMALLER_CASES = 3
@@ -106,7 +104,7 @@ class _Campaign:
     def __init__(self, arch: Arch, version: str, left_out: list[str], number: int) -> None:
         self.arch, self.version, self.left_out, self.number = arch, version, left_out, number
         self.kernel = boots.kernel_of(scenarios.case(scenarios.BY_NAME["plain"], arch, kernel=version))
-        self.digest = hashlib.sha256((self.kernel.out / "vmlinux").read_bytes()).hexdigest()[:16]
+        self.digest = self.kernel.digest
         self.started, self.done = time.monotonic(), 0
 
     def run(self, seed: int, words: Words, run_as: str) -> dict:
@@ -175,8 +173,10 @@ def _one_arch(args: argparse.Namespace, arch: Arch, version: str, number: int) -
         entries = list(pool.map(lambda x: job.run(*x, run_as), todo))
     results: Results = []
     repeated = 0
+    # As in the slice of the boots; who has asked for a campaign wants to know of each.
+    again = bool(args.campaign) or sum(not entry["passed"] for entry in entries) <= RETRIED_CASES
     for entry in entries:
-        why = "" if entry["passed"] else job.alone(entry, repeated < SMALLER_CASES)
+        why = "" if entry["passed"] else job.alone(entry, repeated < SMALLER_CASES) if again else "; ".join(entry["reasons"])
         repeated += bool(why)
         results.append((f"{arch.name} {version} seed {entry['seed']}", why))
     return results
