@@ -9,6 +9,7 @@ survive is an error, unless the kernel does not know it at all.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import pathlib
 import re
@@ -56,20 +57,28 @@ class Kernel:
         return self.out / self.arch.get("arch", f"crash_image_{self.version}", image)
 
     @property
+    def digest(self) -> str:
+        """Of what was linked: by it a record knows its kernel again."""
+        return hashlib.sha256((self.out / "vmlinux").read_bytes()).hexdigest()[:16]
+
+    @property
     def title(self) -> str:
         """For people: version, kind, variant."""
         variant = "" if self.variant == PLAIN else f" {self.variant}"
         return f"{self.label} {'patched' if self.patched else 'stock'}{variant}"
 
 
+def cross(arch: Arch) -> str:
+    """What the names of its compiler and binutils begin with."""
+    return arch.get("arch", "cross") if arch.name != os.uname().machine else ""
+
+
 def make_line(arch: Arch, out: pathlib.Path) -> list[str]:
     """The make command for this architecture and output folder."""
     line = ["make", f"O={out}", f"-j{os.cpu_count() or 2}", *arch.get("arch", "make").split()]
-    machine = os.uname().machine
-    cross = arch.get("arch", "cross") if arch.name != machine else ""
-    if cross:
-        line.append(f"CROSS_COMPILE={cross}")
-    line.append(f"CC=ccache {cross}gcc")
+    if cross(arch):
+        line.append(f"CROSS_COMPILE={cross(arch)}")
+    line.append(f"CC=ccache {cross(arch)}gcc")
     return line
 
 

@@ -12,6 +12,7 @@ import sys
 
 import apply
 import archs
+import audit
 import build
 import packages
 import rules
@@ -119,6 +120,19 @@ def write_series(args: argparse.Namespace) -> int:
     return EXIT_HELD
 
 
+def audit_path(args: argparse.Namespace) -> int:
+    """What the crash path reaches in linked kernels, and its stack."""
+    known = archs.load()
+    findings = []
+    for name in args.arch or list(known):
+        arch = known[archs.choose("architecture", name, list(known))]
+        packages.need(*packages.BASE, "binutils")
+        findings += audit.audit(build.build(args.kernel, arch, True))
+    print(*findings, sep="\n", end="\n" if findings else "")
+    print(f"the crash path reaches {f'what it must not, {len(findings)} findings' if findings else 'nothing that it must not'}")
+    return EXIT_FAILED if findings else EXIT_HELD
+
+
 def show_list(args: argparse.Namespace) -> int:
     """What there is, and what this machine can run."""
     import shutil
@@ -155,7 +169,7 @@ def show_list(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crash-stop", description="One way to stop the other CPUs when Linux panics.",
                                      epilog="exit codes: 0 all held, 1 a check failed, 2 a build failed, 3 could not run, 4 all skipped")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|list")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|audit|list")
     one = verbs.add_parser("panic", help="build a real kernel, boot it, panic it, show what happened")
     one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
@@ -169,7 +183,11 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--all", action="store_true", help="more kernels and every scenario, takes hours")
     two.add_argument("--only", nargs="+", metavar="PART", help="some parts, by name")
     two.add_argument("--arch", nargs="+", metavar="ARCH", help="only these architectures")
-    two.add_argument("--times", type=int, default=20, metavar="N", help="how often the part \"repeat\" runs each scenario (more)")
+    two.add_argument("--times", type=int, default=20, metavar="N", help="the part \"repeat\" goes on until it has run each case N times")
+    two.add_argument("--campaign", type=int, metavar="N", help="only this: N random panics on each architecture")
+    two.add_argument("--seed", type=int, default=1, metavar="S", help="of the first random panic (default 1); the next has S+1")
+    two.add_argument("--kernel", metavar="V", help="the kernel of the random panics; default: the newest")
+    two.add_argument("--without", nargs="+", metavar="WORD", help="words of a random panic to leave out")
     two.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at a time (default 2); those that fail are run again alone")
     two.set_defaults(run=test)
     three = verbs.add_parser("apply", help="patch a kernel tree in place")
@@ -179,6 +197,10 @@ def _parser() -> argparse.ArgumentParser:
     five.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default), or a kernel tree")
     five.add_argument("-o", "--output", required=True, metavar="DIR", help="a folder that is not there yet")
     five.set_defaults(run=write_series)
+    six = verbs.add_parser("audit", help="what the crash path reaches in a linked kernel, and how deep its stack gets")
+    six.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
+    six.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default), or a kernel tree")
+    six.set_defaults(run=audit_path)
     four = verbs.add_parser("list", help="architectures, kernels, scenarios, rungs")
     four.add_argument("--support", action="store_true", help="a table: what each architecture can do on each kernel")
     four.set_defaults(run=show_list)

@@ -21,11 +21,12 @@ from errors import EXIT_FAILED, EXIT_HELD, BuildFailed, Unusable
 
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/boot")]
 
-from parts import boots, code, litmus, tree  # noqa: E402
+from parts import audit, boots, campaign, code, explorer, litmus, machines, tree  # noqa: E402
 from parts.common import Results  # noqa: E402
 
 QUICK = (code.unit, code.mutants, code.verdicts, code.style, litmus.litmus)
-PARTS = QUICK + (tree.applies, code.mails, tree.identical, tree.compiles, tree.size, boots.boots, boots.variants, boots.compare)
+PARTS = QUICK + (machines.machines, explorer.explore, tree.applies, code.mails, tree.identical, tree.compiles, tree.size,
+                 audit.crash_path, boots.boots, boots.variants, boots.compare, campaign.campaign)
 ON_REQUEST = (boots.repeat,)
 
 
@@ -34,9 +35,14 @@ def run(args: argparse.Namespace) -> int:
     names = [p.__name__ for p in PARTS + ON_REQUEST]
     for name in args.only or []:
         archs.choose("part", name, names)
-    for option in ("jobs", "times"):
-        if getattr(args, option) < 1:
-            raise Unusable(f"--{option} {getattr(args, option)}: give 1 or more")
+    for option in ("jobs", "times", "campaign"):
+        if (given := getattr(args, option)) is not None and given < 1:
+            raise Unusable(f"--{option} {given}: give 1 or more")
+    if args.campaign:
+        args.only = ["campaign"]
+        campaign.check(args)
+    elif args.kernel or args.without:
+        raise Unusable("--kernel and --without are for --campaign N")
     chosen = QUICK if args.quick else PARTS + ON_REQUEST if args.all else PARTS
     if args.only:
         chosen = [p for p in PARTS + ON_REQUEST if p.__name__ in args.only]

@@ -227,7 +227,10 @@
 // kernels: 6.1
 // after: #include <asm/trans_pgd.h>
 +
-+/* As irq_set_irqchip_state(), whose lock a stopped CPU may hold, or what an NMI has interrupted on this one. */
++/*
++ * As irq_set_irqchip_state() without its lock, which a CPU that was stopped may
++ * hold, or what an NMI has interrupted on this one.
++ */
 +static int crash_clear_active(struct irq_desc *desc)
 +{
 +	struct irq_data *data = &desc->irq_data;

@@ -44,6 +44,29 @@
 +	return 0;
  nmi_ipi_lock_start(flags);
 
+// rule: ppc-nmi-ipi-wait
+// file: arch/powerpc/kernel/smp.c
+// For a backtrace that is five seconds for each CPU that cannot answer.
+@@ expression delay_us; @@
+ delay_us--;
+-if (!delay_us)
++if (!delay_us || crash_part_late())
+ 	break;
+
+// rule: ppc-backtrace-include
+// file: arch/powerpc/kernel/stacktrace.c
+@@ @@
++#include <linux/crash_stop.h>
+ #include <linux/delay.h>
+
+// rule: ppc-backtrace-wait
+// file: arch/powerpc/kernel/stacktrace.c
+@@ expression cpu, mask, delay_us; @@
+-while (cpumask_test_cpu(cpu, mask) && delay_us) {
++while (cpumask_test_cpu(cpu, mask) && delay_us && !crash_part_late()) {
+ 	...
+ }
+
 // rule: ppc-stop
 // file: arch/powerpc/kernel/smp.c
 @@ @@

@@ -314,7 +314,7 @@ static inline void panic_mutex_nmi_lost(struct pt_regs *regs, const char *msg)
 }
 
 static inline void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_list args) { }
-/* A macro leaves nothing behind; a function, though it folds away, changes how registers are given out in vpanic(). */
+/* An inline function folds away as well, but changes how vpanic()'s registers are given out. */
 #define crash_step(step) ((void)(step), true)
 static inline bool crash_step_sys_info(bool post_notifiers) { return true; }
 static inline bool crash_part_late(void) { return false; }

@@ -23,6 +23,8 @@ from errors import Unusable
 
 # The kernel's last word when it does not restart by itself.
 LAST_WORD = "---[ end Kernel panic"
+# What the report line has on every kernel that is patched.
+REPORT_LINE = "other CPUs stopped in"
 
 
 @dataclasses.dataclass
@@ -87,7 +89,8 @@ def run(kernel: Kernel, case: scenarios.Case, mark: str = "") -> Run:
     name = f"{kernel.arch.name}-{title}-{case.name}{mark}"
     with tempfile.TemporaryDirectory(prefix="crash-stop-") as tmp:
         line = command(kernel, case, pathlib.Path(tmp, "store"), logs / f"{name}.files")
-        transcript = qemu.run(line, commands(kernel, case), LAST_WORD)
+        button = (REPORT_LINE, case.scenario.owners[0]) if case.scenario.button else None
+        transcript = qemu.run(line, commands(kernel, case), LAST_WORD, button)
     seconds = time.monotonic() - started
     symbols = evidence.Symbols(kernel.out / "System.map")
     facts = evidence.gather(transcript, kernel.arch, symbols)

@@ -9,7 +9,7 @@ import pathlib
 import re
 
 from archs import Arch
-from qemu import Transcript
+from qemu import NMI_PRESSED, Transcript
 
 # Not only at the start: what init says and what the kernel says can share a line.
 STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
@@ -71,6 +71,7 @@ class Evidence:
     hangs_us: list[int] = dataclasses.field(default_factory=list)  # when something hangs
     hung: list[tuple[int, str, int, bool, int]] = dataclasses.field(default_factory=list)  # CPU, step, ms, stopped, the next owner
     nested: int = 0
+    button: bool = False  # the operator's NMI was sent
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
     crash_kernel_at: float | None = None
     crash_cpus: int | None = None  # that the crash kernel has
@@ -150,6 +151,8 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.hangs_us.append(int(found[1]))
     elif found := re.match(r'crash_stop: CPU (\d+) hung in step "([^"]+)" \(\S+\) for (\d+) ms( and did not stop)?, CPU (\d+)', line):
         e.hung.append((int(found[1]), found[2], int(found[3]), not found[4], int(found[5])))
+    elif NMI_PRESSED in line:
+        e.button = True
     elif found := re.match(r"crash_test: notifier at (\d+) us", line):
         e.notifier_us = int(found[1])
 

@@ -31,6 +31,8 @@ MONITOR_S = 10.0
 PANICKED = "GUEST_PANICKED"
 # Until the machine is taken for hung after the kernel's last word.
 SETTLE_S = 0.15
+# How the transcript notes the operator's NMI.
+NMI_PRESSED = "NMI button pressed"
 
 
 @dataclasses.dataclass
@@ -114,6 +116,10 @@ class Monitor:
         request = {"execute": "human-monitor-command", "arguments": {"command-line": "info registers -a"}}
         return str(self._ask(request).get("return", ""))
 
+    def nmi(self, cpu: int) -> None:
+        """Press the operator's NMI button; where the machine has one for each CPU, that of cpu."""
+        self._ask({"execute": "human-monitor-command", "arguments": {"command-line": "nmi", "cpu-index": cpu}})
+
     def reset(self) -> None:
         """Press the reset button; memory stays."""
         self._ask({"execute": "system_reset"})
@@ -178,6 +184,11 @@ class Guest:
         self.transcript.lines.append((self._last - self._start, f"# {why}"))
         self.monitor.reset()
 
+    def press_nmi(self, cpu: int) -> None:
+        """The NMI button, noted in the transcript."""
+        self.transcript.lines.append((time.monotonic() - self._start, f"# {NMI_PRESSED}"))
+        self.monitor.nmi(cpu)
+
     def close(self) -> None:
         """Stop QEMU, whatever it does."""
         try:
@@ -188,13 +199,16 @@ class Guest:
         self._dir.cleanup()
 
 
-def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
+def run(command: list[str], commands: list[str], last_word: str, button: tuple[str, int] | None = None) -> Transcript:
     """Boot, give the commands, and follow the machine until it has restarted.
 
     A command is given when the one before was answered; the last one panics.
     When the kernel has said last_word, or QEMU that it has ended, whichever comes
     first, its registers are read and the reset button is pressed. A second "guest:
     ready" ends the run.
+
+    At the first line that holds the first word of button, the NMI button of the
+    CPU that is its second is pressed.
 
     A first kernel that falls silent while it boots says nothing about a panic
     (emulated ones do so now and then): the reset button is pressed again, a few
@@ -229,6 +243,10 @@ def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
                     break
             if todo and line.startswith(("guest: ready", "guest: kexec", "guest: write", "guest: loop")):
                 guest.send(todo.pop(0))
+            if button and button[0] in line:
+                time.sleep(SETTLE_S)
+                guest.press_nmi(button[1])
+                button = None
             if (last_word in line or line == PANICKED) and boots == 1 and not guest.transcript.registers:
                 time.sleep(SETTLE_S)
                 guest.transcript.registers.append(guest.monitor.registers())

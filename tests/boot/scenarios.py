@@ -35,12 +35,13 @@ class Scenario:
     append_old: str = ""  # instead of append before 7.3
     kernels: tuple[str, ...] = ()  # empty: all
     why_not: str = ""  # for the other kernels
-    nested: str = ""  # the callback that faults: dumper or notifier
+    nested: tuple[str, ...] = ()  # the callbacks that fault: dumper, notifier
     redirected: int | None = None  # CPU whose panic another one runs
     image_may_change: bool = False  # the crash kernel may be missing for a reason that is printed
     all_wedged: bool = False
-    hotplug: bool = False  # one CPU may be offline
+    hotplug: tuple[int, ...] = ()  # CPUs that come and go, and may be offline
     reboot: int | None = None
+    button: bool = False  # the operator's NMI comes while the log is saved
     in_store: str = ""  # what the saved log has, unless a crash kernel will have it
     warns: bool = False  # a splat belongs to it
     panics: bool = True  # False: an ordinary reboot
@@ -55,7 +56,7 @@ def _callbacks() -> list[Scenario]:
     found = []
     for where, how in itertools.product(("dumper", "notifier"), ("fault", "bug", "panic")):
         found.append(Scenario(f"{where}-{how}", f"a {where} that is called first meets a {how}",
-                              f"panic=1 {where}={how}", nested=where, warns=how != "panic"))
+                              f"panic=1 {where}={how}", nested=(where,), warns=how != "panic"))
     return found
 
 
@@ -94,6 +95,7 @@ SCENARIOS = [
     Scenario("lkdtm-irqoff", "LKDTM's PANIC_STOP_IRQOFF", "", owners=(0, 1, 2, 3), all_wedged=True,
              after=(f"write {LKDTM} PANIC_STOP_IRQOFF",), kernels=("6.12", "7.3"),
              why_not="LKDTM has no PANIC_STOP_IRQOFF before 6.12"),
+    Scenario("button", "an operator presses the NMI button while the log is saved", "panic=1 slow=1", button=True),
     Scenario("loser-nmi", "a second CPU loses in NMI context", "panic=1 alsonmi=2", losers=(2,), loser_in_nmi=True),
     Scenario("panic-nmi", "the panic is in NMI context", "nmi=1 wedged=2", wedged=(2,), mute=True),
     Scenario("hardirq", "the panic is in hard interrupt context", "hardirq=1"),
@@ -108,10 +110,10 @@ SCENARIOS = [
     Scenario("oops", "an oops with panic_on_oops", "oops=1", append="oops=panic", warns=True),
     Scenario("two-oops", "two CPUs oops at the same time", "oops=1,2", owners=(1, 2), append="oops=panic", warns=True),
     Scenario("oops-dumper", "an oops, and then a dumper faults", "oops=1 dumper=fault", append="oops=panic", warns=True,
-             nested="dumper"),
+             nested=("dumper",)),
     Scenario("kexec-load", "a crash kernel is being loaded meanwhile", "panic=1", image_may_change=True,
              before=("loop-kexec",)),
-    Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True, hotplug=True,
+    Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True, hotplug=(3,),
              before=("loop-hotplug 3",)),
     Scenario("reboot-force", "reboot=force, which once switched the stop off", "panic=1 wedged=2", wedged=(2,),
              append="reboot=force"),
@@ -184,6 +186,16 @@ class Case:
             return set()
         everyone = set(range(self.cpus)) if s.all_wedged else set()
         return set(s.wedged) | set(s.late) | everyone
+
+    @property
+    def nests(self) -> int:
+        """How many nested panics there are, where no callback faults: the operator's NMI may be one."""
+        return int(self.scenario.button and "nested" in self.arch.get("tests", "button"))
+
+    @property
+    def mute(self) -> bool:
+        """Does the panic end where a legacy console cannot print?"""
+        return self.scenario.mute or (self.scenario.button and "mute" in self.arch.get("tests", "button"))
 
     @property
     def stored(self) -> bool:

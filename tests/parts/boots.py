@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import hashlib
 import json
+import pathlib
 import statistics
 import threading
 import time
@@ -40,7 +40,7 @@ _kernels: dict[tuple[str, str, str], build.Kernel] = {}
 _printing = threading.Lock()
 
 
-def _kernel(case: Case) -> build.Kernel:
+def kernel_of(case: Case) -> build.Kernel:
     """The kernel of a case, patched; built when it is asked for the first time."""
     key = case.arch.name, case.get("kernel"), case.variant
     if key not in _kernels:
@@ -56,7 +56,7 @@ def _title(case: Case) -> str:
 
 def _again(case: Case) -> tuple[list[boot.Run], str]:
     """A case that failed: an emulated machine on a busy host is not always itself. Once is said, again is a failure."""
-    again = [boot.run(_kernel(case), case, f"-again{n}") for n in range(1, RETRIES + 1)]
+    again = [boot.run(kernel_of(case), case, f"-again{n}") for n in range(1, RETRIES + 1)]
     bad = [r for r in again if not r.verdict.passed]
     print(f"          UNSTABLE {_title(case)}: {1 + len(bad)} of {1 + RETRIES} runs failed", flush=True)
     return again, "" if not bad else "; ".join(bad[0].verdict.reasons)
@@ -69,13 +69,13 @@ def _boot_cases(cases: list[Case], jobs: int) -> Results:
             print(f"          skipped {_title(case)}: {case.impossible}", flush=True)
     todo = [c for c in cases if not c.impossible]
     for case in todo:
-        _kernel(case)
+        kernel_of(case)
     started = time.monotonic()
     done = 0
 
     def one(case: Case) -> boot.Run:
         nonlocal done
-        run = boot.run(_kernel(case), case)
+        run = boot.run(kernel_of(case), case)
         with _printing:
             done += 1
             minutes, seconds = divmod(int(time.monotonic() - started), 60)
@@ -100,7 +100,7 @@ def _boot_cases(cases: list[Case], jobs: int) -> Results:
     return results
 
 
-def _in_turn(arches: list[Arch], whole: list[Arch]) -> dict[str, str]:
+def in_turn(arches: list[Arch], whole: list[Arch]) -> dict[str, str]:
     """The one kernel that the slice boots on an architecture that is not this machine's, the newest first."""
     rest = [a for a in arches if a not in whole]
     return {a.name: kernels[i % len(kernels)] for i, a in enumerate(rest) for kernels in [scenarios.options_of(a)["kernel"]]}
@@ -109,7 +109,7 @@ def _in_turn(arches: list[Arch], whole: list[Arch]) -> dict[str, str]:
 def boots(args: argparse.Namespace) -> Results:
     """Real panics: each scenario on each architecture, options pairwise; --all: every one on every kernel."""
     arches = chosen(args)
-    cases = scenarios.pairwise(arches, {} if args.all or args.arch else _in_turn(arches, native(args)))
+    cases = scenarios.pairwise(arches, {} if args.all or args.arch else in_turn(arches, native(args)))
     if args.all:
         cases += [c for arch in arches for kernel in scenarios.options_of(arch)["kernel"] for c in scenarios.full(arch, kernel)]
         cases += [scenarios.case(s, arch, kernel="7.3", kdump=k, post=p, poo=o) for arch in arches
@@ -152,15 +152,22 @@ def _compare_one(arch: Arch, kernels: dict[bool, build.Kernel], name: str) -> st
     return "" if us[True] else "kmsg_dump was not reached"
 
 
+def _recorded(record: pathlib.Path, digest: str) -> list[dict]:
+    """What was run before on this very kernel."""
+    lines = record.read_text().splitlines() if record.exists() else []
+    return [r for r in map(json.loads, lines) if r["kernel"] == digest]
+
+
 def repeat(args: argparse.Namespace) -> Results:
-    """Every scenario on 7.3, with and without kdump, --times N more; the record adds up while the kernel is the same."""
+    """Every scenario on 7.3, with and without kdump, until the record has --times N of each on the same kernel."""
     results: Results = []
     for arch in chosen(args):
         cases = scenarios.full(arch, "7.3")
-        kernel = _kernel(cases[0])
+        kernel = kernel_of(cases[0])
         record = sources.CACHE / f"repeat-{arch.name}.jsonl"
-        digest = hashlib.sha256((kernel.out / "vmlinux").read_bytes()).hexdigest()[:16]
-        todo = [case for _ in range(args.times) for case in cases]
+        digest = kernel.digest
+        so_far = _recorded(record, digest)
+        todo = [case for n in range(args.times) for case in cases if sum(r["case"] == case.name for r in so_far) <= n]
 
         def one(case: Case) -> None:
             run = boot.run(kernel, case, f"-{time.monotonic_ns()}")
@@ -176,9 +183,9 @@ def repeat(args: argparse.Namespace) -> Results:
         started = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
             for done, _ in enumerate(pool.map(one, todo), 1):
-                if done % len(cases) == 0:
+                if done % len(cases) == 0 or done == len(todo):
                     print(f"[{done:4}/{len(todo)}] {time.monotonic() - started:.0f} s", flush=True)
-        found = [r for r in map(json.loads, record.read_text().splitlines()) if r["kernel"] == digest]
+        found = _recorded(record, digest)
         table = record.with_suffix(".txt")
         table.write_text(_table(arch, cases, found))
         print(f"{table.read_text()}written to {table}", flush=True)

@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import re
 import subprocess
+import sys
 
 import archs
 from archs import ROOT, Arch
@@ -18,6 +20,16 @@ def call(command: list[str], cwd: pathlib.Path = ROOT) -> tuple[int, str]:
     """Exit code, and what a command printed."""
     run = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     return run.returncode, run.stdout + run.stderr
+
+
+def from_tap(text: str, code: int, whole: str, prefix: str = "", bad: str = "failed") -> Results:
+    """What a program has printed as TAP; with the end of it, and a result named whole, when it did not run through."""
+    results = [(prefix + m[2], "" if m[1] == "ok" else bad + m[3])
+               for m in re.finditer(r"^(ok|not ok) \d+ - (\S+)(.*)$", text, re.M)]
+    if code or not results:
+        sys.stdout.write(text[-4000:])
+        results.append((whole, f"exit code {code}"))
+    return results
 
 
 def chosen(args: argparse.Namespace) -> list[Arch]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import pathlib
 import re
 import subprocess
@@ -68,6 +69,7 @@ def _folder(name: str) -> pathlib.Path:
     return out
 
 
+@functools.cache
 def _lined(kernel: str) -> pathlib.Path:
     """The patched tree, in which what is unchanged has the line numbers of the stock one: warnings carry theirs as data."""
     (_, stock), (_, patched) = sources.tree(kernel, False), sources.tree(kernel, True)

@@ -31,6 +31,13 @@ class BadInput(unittest.TestCase):
         self.refuses("test", "--only", "boots", "--jobs", "0", says="--jobs 0: give 1 or more")
         self.refuses("test", "--only", "repeat", "--times", "0", says="--times 0: give 1 or more")
 
+    def test_campaigns(self) -> None:
+        self.refuses("test", "--campaign", "0", says="--campaign 0: give 1 or more")
+        self.refuses("test", "--campaign", "1", "--arch", "x86_64", "--kernel", "7.4", says="--kernel 7.4: x86_64 boots 7.3, 6.12")
+        self.refuses("test", "--campaign", "1", "--arch", "x86_64", "--without", "panic=1",
+                     says="--without panic=1: the case is panic=1 ")
+        self.refuses("test", "--without", "wedged=2", says="--kernel and --without are for --campaign N")
+
     def test_unknown_kernel(self) -> None:
         self.refuses("panic", "x86_64", "--kernel", "7.4", says="7.4: unknown kernel; known: 7.3")
 

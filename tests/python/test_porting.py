@@ -87,7 +87,8 @@ class Porting(unittest.TestCase):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if header != "linux/crash_stop.h":
                     path.write_text('#include "shim.h"\n')
-            (folder / "kernel.h").write_text("struct pt_regs;\nvoid crash_save_cpu(struct pt_regs *regs, int cpu);\n"
+            (folder / "kernel.h").write_text('#include "shim.h"\n'
+                                             "void crash_save_cpu(struct pt_regs *regs, int cpu);\n"
                                              "void machine_crash_shutdown(struct pt_regs *regs);\n")
             gcc = subprocess.run(["gcc", "-fsyntax-only", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-I", str(folder / "include"),
                                   "-I", str(archs.ROOT / "include"), "-iquote", str(archs.ROOT / "tests/unit"),

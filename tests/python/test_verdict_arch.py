@@ -69,6 +69,17 @@ class Bad(unittest.TestCase):
         owner, parked = re.findall(r"PC=([0-9a-f]+)", text)[1], re.findall(r"PC=([0-9a-f]+)", text)[0]
         self.fails("wedged", "K4: QEMU shows CPU 0", text.replace(f"PC={parked}", f"PC={owner}"))
 
+    def test_each_architecture_misses_what_was_taken_away(self) -> None:
+        for path in sorted(RECORDED.glob("*/*.log")):
+            arch, name = path.parent.name, path.stem
+            with self.subTest(f"{arch} {name}"):
+                if "-kdump" in name:
+                    note = re.search(r"guest: note 3 [0-9a-f]+", log(arch, name))[0]
+                    self.fails(name, "K9: note 3 shows no registers",
+                               log(arch, name).replace(note, note[:14] + "0" * len(note[14:])), arch)
+                report = re.search(r"crash_stop: \d+/\d+ other CPUs stopped.*", log(arch, name))[0]
+                self.fails(name, "K8: no report line", log(arch, name).replace(report, ""), arch)
+
     def test_way_to_boot_decides_what_is_possible(self) -> None:
         arm64 = archs.load()["arm64"]
         self.assertIn("pseudo-NMI", scenarios.case(scenarios.BY_NAME["panic-nmi"], arm64, kernel="7.3").impossible)

@@ -27,12 +27,14 @@ static bool raised[2][CRASH_RUNGS_MAX][NR_CPUS];
 
 void event(enum event what, int cpu, int arg)
 {
-	if (nr_events == EVENTS_MAX)
-		return;
-	events[nr_events].what = what;
-	events[nr_events].cpu = cpu;
-	events[nr_events].arg = arg;
-	events[nr_events++].ns = machine_now;
+	machine_lock();
+	if (nr_events < EVENTS_MAX) {
+		events[nr_events].what = what;
+		events[nr_events].cpu = cpu;
+		events[nr_events].arg = arg;
+		events[nr_events++].ns = machine_now;
+	}
+	machine_unlock();
 }
 
 static bool event_is(int i, enum event what, int cpu, int arg)

@@ -21,8 +21,6 @@
 	((void)(fake), (void)(stack), (void)(size))
 #endif
 
-#define FIBER_STACK	(256 * 1024)
-
 static const void *main_stack;
 static size_t main_stack_size;
 

@@ -5,6 +5,8 @@
 
 #include <ucontext.h>
 
+#define FIBER_STACK	(256 * 1024)
+
 struct fiber {
 	ucontext_t context;
 	void *stack;

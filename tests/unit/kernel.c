@@ -41,16 +41,22 @@ unsigned int vmcoreinfo_longest;
 void place(unsigned int where)
 {
 	struct pt_regs regs = { .ip = 5000 + where };
+	bool due;
 
+	machine_lock();
 	visits[where]++;
+	machine_unlock();
 	event(EV_PLACE, raw_smp_processor_id(), where);
 	if (at_place)
 		at_place(where);
 	if (place_ns[where])
 		machine_sleep(place_ns[where]);
-	if (!faults[where])
+	machine_lock();
+	due = faults[where];
+	faults[where] -= due;
+	machine_unlock();
+	if (!due)
 		return;
-	faults[where]--;
 	if (fault_kind == FAULT_OOPS)
 		oops(&regs);
 	panic("fault at place %u", where);
@@ -220,7 +226,9 @@ static void dump_log(struct kmsg_dumper *dumper, enum kmsg_dump_reason reason)
 	int i = dumper - dumpers;
 
 	(void)reason;
+	machine_lock();
 	dumper_runs[i]++;
+	machine_unlock();
 	if (panic_mutex_is_mine())
 		place(PLACE_DUMPER + i);
 	if (dumper_ns[i])
@@ -230,15 +238,23 @@ static void dump_log(struct kmsg_dumper *dumper, enum kmsg_dump_reason reason)
 /* As pstore in a panic: the lock is tried, and without it nothing is saved. */
 static void dump_store(struct kmsg_dumper *dumper, enum kmsg_dump_reason reason)
 {
-	if (store_lock >= 0) {
-		printk(KERN_EMERG "store: locked by CPU %d\n", store_lock);
+	int holder;
+
+	machine_lock();
+	holder = store_lock;
+	if (holder < 0)
+		store_lock = raw_smp_processor_id();
+	machine_unlock();
+	if (holder >= 0) {
+		printk(KERN_EMERG "store: locked by CPU %d\n", holder);
 		return;
 	}
-	store_lock = raw_smp_processor_id();
 	dump_log(dumper, reason);
 	if (reason == KMSG_DUMP_PANIC)
 		snprintf(stored, sizeof(stored), "%s", log_line("other CPUs stopped"));
+	machine_lock();
 	store_lock = -1;
+	machine_unlock();
 }
 
 void kmsg_dump(enum kmsg_dump_reason reason)
@@ -333,10 +349,13 @@ u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t
 {
 	static int writers[NR_CPUS];
 	int this_cpu = raw_smp_processor_id(), cpu = (note_buf_t *)buf - crash_notes;
-	int writer = writers[cpu];
+	int writer;
 
-	CHECK(!writer || writer == this_cpu + 1);
+	machine_lock();
+	writer = writers[cpu];
 	writers[cpu] = this_cpu + 1;
+	machine_unlock();
+	CHECK(!writer || writer == this_cpu + 1);
 	if (cpu != this_cpu && in_placeholder)
 		in_placeholder();
 	*buf++ = strlen(name) + 1;

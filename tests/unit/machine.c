@@ -19,7 +19,7 @@
 #include "fiber.h"
 #include "machine.h"
 
-#define MACHINE_SIGNALS		8
+#define MACHINE_SIGNALS		16
 #define MACHINE_LIMIT_NS	(20000 * MS)
 #define MACHINE_RELAX_MAX_US	1024
 
@@ -47,9 +47,9 @@ static int last;
 
 u64 machine_now;
 unsigned int machine_seed;
+const unsigned int machine_first_seed;
 unsigned int machine_udelay_factor = 1;
 unsigned long machine_polls[NR_CPUS];
-struct machine_clock_is machine_clock_is;
 
 /* xorshift64* */
 static u64 machine_random(void)
@@ -80,6 +80,20 @@ unsigned int machine_choose(enum machine_choice what, unsigned int n)
 		break;
 	}
 	return machine_random() % n;
+}
+
+void machine_init(void)
+{
+	fiber_hush();
+}
+
+/* One CPU runs at a time, and no signal comes but at a point. */
+void machine_lock(void)
+{
+}
+
+void machine_unlock(void)
+{
 }
 
 static void machine_give_way(void)
@@ -192,21 +206,6 @@ void udelay(unsigned long us)
 		return;
 	machine_polls[me - cpus]++;
 	machine_sleep(us * machine_udelay_factor * US);
-}
-
-u64 machine_clock(void)
-{
-	u64 now = 3600 * 1000 * MS + machine_now;
-
-	if (machine_clock_is.still)
-		return 1;
-	if (machine_clock_is.slow)
-		now /= machine_clock_is.slow;
-	if (machine_clock_is.step)
-		now -= now % machine_clock_is.step;
-	if (machine_clock_is.jump && machine_now >= machine_clock_is.jump_at)
-		now += machine_clock_is.jump;
-	return now;
 }
 
 /* A CPU that spins for ever does so in ever longer steps, to save our time. */

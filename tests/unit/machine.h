@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The fake machine: CPUs, interrupts and time. See machine.c. */
+/* The fake machine: CPUs, interrupts and time. See machine.c, and threads.c. */
 #ifndef MACHINE_H
 #define MACHINE_H
 
@@ -41,12 +41,18 @@ typedef void (*machine_handler)(struct pt_regs *regs, int arg);
 
 extern u64 machine_now;			/* true time, in ns */
 extern unsigned int machine_seed;	/* 0: round robin, no surprises */
+extern const unsigned int machine_first_seed; /* 1 where there is no order */
 extern unsigned int machine_udelay_factor; /* udelay() takes so many times as long */
 extern unsigned long machine_polls[NR_CPUS]; /* calls of udelay() */
 
+void machine_init(void);
 void machine_program(int cpu, void (*program)(void));
 enum machine_end machine_run(void);
 unsigned int machine_choose(enum machine_choice what, unsigned int n);
+
+/* What CPUs share that is not of the core; no signal is taken meanwhile. */
+void machine_lock(void);
+void machine_unlock(void);
 
 /* On a CPU of the machine. */
 void __noreturn machine_stop(enum machine_end why);

@@ -9,7 +9,8 @@
 #	mutate.sh BUILD-DIR [NAME...]
 #
 # CORE, API, SAN and SEEDS as for the Makefile. A file is one of the core, or the
-# API with its ending.
+# API with its ending. With TESTS=../explore the explorer has to find it out: what
+# ../explore/mutants names or adds. With PROVEN=1 the core has just passed unbroken.
 
 set -u
 cd "$(dirname "$0")" || exit 2
@@ -19,6 +20,7 @@ only=" $* "
 core=$(realpath "${CORE:-../../kernel}")
 api=$(realpath "${API:-../../include}")
 seeds=${SEEDS:-25}
+tests=${TESTS:-.}
 export SAN="${SAN-}"
 
 # name|file|sed expression, which may hold bars of its own
@@ -181,12 +183,16 @@ mutants()
 
 build()
 {
-	make -s O="$O" CORE="$O/kernel" API="$O/api" "$O/unit" > "$O/log" 2>&1
+	make -s -C "$tests" O="$O" CORE="$O/kernel" API="$O/api" > "$O/log" 2>&1
 }
 
+# Does the core pass?
 unit()
 {
-	FIRST=1 "$O/unit" > "$O/log" 2>&1
+	case $tests in
+	*explore) "$O/explore" -1 > "$O/log" 2>&1 ;;
+	*) SEEDS=0 FIRST=1 "$O/unit" > "$O/log" 2>&1 && SEEDS=$seeds FIRST=1 "$O/unit" > "$O/log" 2>&1 ;;
+	esac
 }
 
 fails()
@@ -200,9 +206,13 @@ rm -rf "$O"
 mkdir -p "$O/kernel" "$O/api/linux"
 cp "$core"/*.[ch] "$O/kernel" && cp "$api/linux/crash_stop.h" "$O/api/linux" || exit 2
 build || { cat "$O/log"; exit 2; }
-SEEDS=$seeds unit || { grep '^not ok\|^# ' "$O/log"; echo "the core fails unbroken"; exit 1; }
+[ "${PROVEN:-}" ] || unit || { grep '^not ok\|^# ' "$O/log"; echo "the core fails unbroken"; exit 1; }
 
 mutants > "$O/table"
+if [ -f "$tests/mutants" ]; then
+	[ "$only" = "  " ] && only=" $(sed '/^#/d; s/|.*//' "$tests/mutants" | tr '\n' ' ') "
+	grep '^[^#].*|' "$tests/mutants" >> "$O/table"
+fi
 while IFS='|' read -r name file sed; do
 	[ "$only" = "  " ] || case $only in *" $name "*) ;; *) continue ;; esac
 	n=$((n + 1))
@@ -215,7 +225,7 @@ while IFS='|' read -r name file sed; do
 		fails "$name" "sed changes nothing"
 	elif ! build; then
 		fails "$name" "does not build: $(grep -m 1 error: "$O/log")"
-	elif SEEDS=0 unit && SEEDS=$seeds unit; then
+	elif unit; then
 		fails "$name" "survives"
 	else
 		echo "ok $n - $name # $(sed -n 's/^not ok [0-9]* - //p' "$O/log")"

@@ -7,7 +7,9 @@
  */
 #include "test.h"
 
+#ifndef LOG_LINES
 #define LOG_LINES	256
+#endif
 #define LOG_LEN		200
 
 static struct {
@@ -113,22 +115,24 @@ int scnprintf(char *buf, size_t size, const char *fmt, ...)
 
 int printk(const char *fmt, ...)
 {
-	char text[LOG_LEN], *p = text;
+	char text[LOG_LEN], *p = text, level = '4';
 	va_list args;
 	int len;
 
 	va_start(args, fmt);
 	len = vscnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
-	if (nr_lines == LOG_LINES)
-		return len;
-	lines[nr_lines].level = '4';
 	if (*p == '\001') {
-		lines[nr_lines].level = p[1];
+		level = p[1];
 		p += 2;
 	}
 	p[strcspn(p, "\n")] = '\0';
-	strcpy(lines[nr_lines++].text, p);
+	machine_lock();
+	if (nr_lines < LOG_LINES) {
+		lines[nr_lines].level = level;
+		strcpy(lines[nr_lines++].text, p);
+	}
+	machine_unlock();
 	if (strstr(p, "other CPUs stopped"))
 		place(PLACE_REPORT);
 	else if (strstr(p, "booting the crash kernel") || strstr(p, "crash kernel not booted") ||
@@ -142,31 +146,40 @@ unsigned int log_count(const char *text)
 {
 	unsigned int i, n = 0;
 
+	machine_lock();
 	for (i = 0; i < nr_lines; i++)
 		n += !!strstr(lines[i].text, text);
+	machine_unlock();
 	return n;
+}
+
+/* Which is the last line that holds @text? -1 for none. */
+static int log_find(const char *text)
+{
+	int i;
+
+	machine_lock();
+	for (i = nr_lines - 1; i >= 0; i--)
+		if (strstr(lines[i].text, text))
+			break;
+	machine_unlock();
+	return i;
 }
 
 /* The last line that holds @text, or "". */
 const char *log_line(const char *text)
 {
-	unsigned int i;
+	int i = log_find(text);
 
-	for (i = nr_lines; i--;)
-		if (strstr(lines[i].text, text))
-			return lines[i].text;
-	return "";
+	return i < 0 ? "" : lines[i].text;
 }
 
 /* The level of that line. */
 char log_level(const char *text)
 {
-	unsigned int i;
+	int i = log_find(text);
 
-	for (i = nr_lines; i--;)
-		if (strstr(lines[i].text, text))
-			return lines[i].level;
-	return '?';
+	return i < 0 ? '?' : lines[i].level;
 }
 
 void log_show(void)

@@ -30,7 +30,9 @@ typedef uint32_t u32;
 #define CONFIG_RANDOMIZE_BASE	1
 #define IS_ENABLED(x)		(x)
 
+#ifndef NR_CPUS
 #define NR_CPUS			4
+#endif
 #define NSEC_PER_USEC		1000L
 #define NSEC_PER_MSEC		1000000L
 #define PANIC_CPU_INVALID	(-1)
@@ -48,8 +50,8 @@ typedef unsigned int uint;
 /* memory */
 void machine_point(void);
 #define barrier()		__asm__ volatile("" ::: "memory")
-#define READ_ONCE(x)		(machine_point(), *(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)	(machine_point(), (void)(*(volatile __typeof__(x) *)&(x) = (v)))
+#define READ_ONCE(x)		(machine_point(), __atomic_load_n(&(x), __ATOMIC_RELAXED))
+#define WRITE_ONCE(x, v)	(machine_point(), __atomic_store_n(&(x), v, __ATOMIC_RELAXED))
 #define smp_mb()		(machine_point(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
 
 typedef struct { int counter; } atomic_t;
@@ -79,11 +81,14 @@ int raw_smp_processor_id(void);
 struct cpumask { unsigned long bits; };
 extern struct cpumask shim_online;
 #define cpu_online(cpu)			(machine_point(), cpumask_test_cpu(cpu, &shim_online))
-#define cpumask_test_cpu(cpu, m)	(((m)->bits >> (cpu)) & 1)
-#define cpumask_set_cpu(cpu, m)		((void)((m)->bits |= 1ul << (cpu)))
-#define cpumask_clear_cpu(cpu, m)	((void)((m)->bits &= ~(1ul << (cpu))))
-#define cpumask_copy(to, from)		((void)((to)->bits = (from)->bits))
-#define cpumask_empty(m)		(!(m)->bits)
+/* Bits are set and cleared atomically. A copy is of whole words, of which this is one. */
+#define CPUMASK_OP(op, m, v)		__atomic_##op(&(m)->bits, v, __ATOMIC_RELAXED)
+#define CPUMASK_BITS(m)			__atomic_load_n(&(m)->bits, __ATOMIC_RELAXED)
+#define cpumask_test_cpu(cpu, m)	((CPUMASK_BITS(m) >> (cpu)) & 1)
+#define cpumask_set_cpu(cpu, m)		((void)CPUMASK_OP(fetch_or, m, 1ul << (cpu)))
+#define cpumask_clear_cpu(cpu, m)	((void)CPUMASK_OP(fetch_and, m, ~(1ul << (cpu))))
+#define cpumask_copy(to, from)		((void)CPUMASK_OP(store_n, to, CPUMASK_BITS(from)))
+#define cpumask_empty(m)		(!CPUMASK_BITS(m))
 #define cpumask_pr_args(m)		NR_CPUS, (m)
 static inline unsigned int cpumask_next(int cpu, const struct cpumask *m)
 {
@@ -94,7 +99,9 @@ static inline unsigned int cpumask_next(int cpu, const struct cpumask *m)
 }
 #define for_each_cpu(cpu, m)		\
 	for ((cpu) = cpumask_next(-1, m); (cpu) < NR_CPUS; (cpu) = cpumask_next(cpu, m))
+#ifndef for_each_online_cpu
 #define for_each_online_cpu(cpu)	for_each_cpu(cpu, &shim_online)
+#endif
 static inline void set_cpu_online(unsigned int cpu, bool on)
 {
 	machine_point();
@@ -169,7 +176,9 @@ static inline int atomic_notifier_call_chain(struct atomic_notifier_head *nh, un
 enum kmsg_dump_reason { KMSG_DUMP_UNDEF, KMSG_DUMP_PANIC, KMSG_DUMP_OOPS, KMSG_DUMP_EMERG };
 struct kmsg_dumper { void (*dump)(struct kmsg_dumper *dumper, enum kmsg_dump_reason reason); };
 
-/* kdump */
+/* kdump; some C libraries have structures of these names, in headers that come first */
+#define pt_regs			shim_pt_regs
+#define elf_prstatus		shim_elf_prstatus
 struct pt_regs { unsigned long ip; };
 struct kimage { int whole; };
 struct elf_prstatus_common { int pr_pid; };

@@ -208,6 +208,7 @@ static void redirected_panic_is_claimed(unsigned int variant)
 static void look_at_note_of_cpu_0(void)
 {
 	machine_sleep(50 * MS);
+	CHECK_INT(atomic_read_acquire(&crash_stop_cpu[0].note), CRASH_NOTE_REGS);
 	CHECK_INT(kernel_note(0).pid, NOTE_PID(0));
 	CHECK(crash_stop_cpu[0].msg[0]);
 }

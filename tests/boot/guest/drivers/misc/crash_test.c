@@ -8,12 +8,16 @@
  *	panic=N oops=N hardirq=N nmi=N	CPU N is the one that crashes, and how
  *	also=LIST	these CPUs panic at the same time
  *	alsonmi=LIST	as also=, but in NMI context
+ *	stagger=US	each CPU of also= does so by so much later, times its number
  *	wedged=LIST	these spin with interrupts off
  *	late=LIST	so do these, until the log is being saved
  *	lock=N		CPU N holds the kexec lock
  *	hold=1		so does the CPU that crashes
  *	reboot=N	CPU N is inside machine_restart()
  *	dumping=N	CPU N runs kmsg_dump(OOPS) over and over
+ *	coming=N	CPU N, which init takes off and on, is on its way up, not yet online
+ *	going=N		... or on its way down, still online
+ *	after=US	CPU N goes on so long after the crash has begun
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
  *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn,
  *			hang (interrupts off), hanglock (and with the console's lock),
@@ -26,7 +30,10 @@
  */
 #define pr_fmt(fmt) "crash_test: " fmt
 
+#include <linux/completion.h>
 #include <linux/console.h>
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/init.h>
@@ -57,11 +64,15 @@
 #define START_MS	100	/* what the threads need to get to their places */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 #define MAX_OOPS_DUMPS	8
-#define SLOW_MS		1000	/* what a late CPU gets */
+#define SLOW_MS		2000	/* what a late CPU gets */
+#define HELD_MS		4000	/* a CPU on its way up has 5 s on arm64 */
 #define MOVES		15	/* as often a slow dumper says that it moves ... */
 #define MOVE_MS		200	/* ... after so long each */
 
-enum role { BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LATE, LOCK, REBOOT, DUMPING };
+enum role {
+	BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LATE, LOCK, REBOOT, DUMPING,
+	COMING, GOING
+};
 
 static enum role roles[NR_CPUS];
 static DEFINE_PER_CPU(unsigned long, beats);
@@ -69,7 +80,8 @@ static char dumper_how[16], notifier_how[16], console_how[16];
 static bool slow_dumper, hold_lock;
 static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
 static int together;		/* CPUs that crash at the same time */
-static bool reboot_first, dump_first, inside_dump;
+static bool reboot_first, dump_first, inside_dump, hotplug_first, inside_hotplug;
+static unsigned int stagger_us, after_us;
 static unsigned long cycles_per_ms;
 static struct cpumask crashed;	/* CPUs that got as far as to call panic() */
 static cycles_t panic_at;
@@ -89,13 +101,23 @@ static unsigned long us_since_panic(void)
 	return div64_u64((u64)(cycles_t)(get_cycles() - panic_at) * 1000, cycles_per_ms ?: 1);
 }
 
-/* mdelay() is not to be trusted on a CPU whose delay loop was badly calibrated. */
-static void wait_ms(unsigned int ms)
+static bool passed_us(cycles_t start, unsigned int us)
+{
+	return (u64)(cycles_t)(get_cycles() - start) * 1000 >= (u64)us * cycles_per_ms;
+}
+
+/* udelay() is not to be trusted on a CPU whose delay loop was badly calibrated. */
+static void wait_us(unsigned int us)
 {
 	cycles_t start = get_cycles();
 
-	while ((unsigned long)(get_cycles() - start) < ms * cycles_per_ms)
+	while (!passed_us(start, us))
 		cpu_relax();
+}
+
+static void wait_ms(unsigned int ms)
+{
+	wait_us(ms * 1000);
 }
 
 static noinline void crash_test_hang(void)
@@ -350,6 +372,46 @@ static noinline void crash_test_dumping(void)
 	crash_test_busy();
 }
 
+/*
+ * Where a CPU is held on its way until another one crashes. What holds up the
+ * hotplug holds up no CPU that is to crash or to wedge: stop_machine() is over.
+ */
+static void crash_test_held(enum role role)
+{
+	cycles_t start = get_cycles();
+
+	if (READ_ONCE(roles[raw_smp_processor_id()]) != role)
+		return;
+	WRITE_ONCE(inside_hotplug, true);
+	while (atomic_read(&panic_cpu) == PANIC_CPU_INVALID && !passed_us(start, HELD_MS * 1000)) {
+		if (role == GOING)
+			beat();
+		cpu_relax();
+	}
+	wait_us(after_us);
+}
+
+/* Interrupts are off, and the CPU is not in cpu_online_mask. */
+static int crash_test_coming(unsigned int cpu)
+{
+	crash_test_held(COMING);
+	return 0;
+}
+
+/* The first that a CPU which came up in spite of the crash would run. */
+static int crash_test_came(unsigned int cpu)
+{
+	if (READ_ONCE(roles[cpu]) == COMING && READ_ONCE(inside_hotplug))
+		crash_test_busy();
+	return 0;
+}
+
+static int crash_test_going(unsigned int cpu)
+{
+	crash_test_held(GOING);
+	return 0;
+}
+
 static int thread(void *unused)
 {
 	enum role role = roles[raw_smp_processor_id()];
@@ -380,6 +442,8 @@ static int thread(void *unused)
 		cpu_relax();
 	if (hold_lock)
 		take_kexec_lock();
+	if (role == ALSO)
+		wait_us(stagger_us * raw_smp_processor_id());
 	switch (role) {
 	case PANIC:
 	case ALSO:
@@ -408,6 +472,19 @@ static int thread(void *unused)
 	return 0;
 }
 
+/*
+ * stop_machine() waits for every CPU, and the wedged one never comes: when a clock
+ * changes in that moment, nobody is left to panic. It takes this lock for reading.
+ */
+static int crash_test_no_stop_machine(void *taken)
+{
+	cpus_write_lock();
+	complete(taken);
+	for (;;)
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+	return 0;
+}
+
 static void set_roles(const char *list, enum role role)
 {
 	static struct cpumask mask;
@@ -425,6 +502,7 @@ static void parse(char *line)
 		{ "panic", PANIC }, { "oops", OOPS }, { "hardirq", HARDIRQ }, { "nmi", NMI },
 		{ "also", ALSO }, { "alsonmi", ALSO_NMI }, { "wedged", WEDGED }, { "late", LATE },
 		{ "lock", LOCK }, { "reboot", REBOOT }, { "dumping", DUMPING },
+		{ "coming", COMING }, { "going", GOING },
 	};
 	char *word, *value;
 	int i;
@@ -449,6 +527,11 @@ static void parse(char *line)
 			slow_dumper = true;
 		if (!strcmp(word, "hold"))
 			hold_lock = true;
+		if (!strcmp(word, "coming") || !strcmp(word, "going"))
+			hotplug_first = true;
+		if ((!strcmp(word, "stagger") && kstrtouint(value, 10, &stagger_us)) ||
+		    (!strcmp(word, "after") && kstrtouint(value, 10, &after_us)))
+			pr_err("bad number %s\n", value);
 	}
 }
 
@@ -465,7 +548,7 @@ static void calibrate(void)
 static ssize_t crash_test_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	struct task_struct *threads[NR_CPUS] = {};
-	bool crasher = false;
+	bool crasher = false, wedges = false;
 	unsigned int cpu;
 	cycles_t start;
 	char *line;
@@ -474,16 +557,32 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	line = memdup_user_nul(buf, len);
 	if (IS_ERR(line))
 		return PTR_ERR(line);
+	calibrate();
 	parse(line);
 	kfree(line);
-	calibrate();
 	pr_emerg("%lu cycles per ms\n", cycles_per_ms);
 	/* A raw address, for whoever wants to show that the log alone decodes it. */
 	pr_emerg("panic() will be called at 0x%lx\n", (unsigned long)crash_test_panic);
 	panic_at = get_cycles();	/* until a crashing CPU says better (sysrq, lkdtm) */
 
+	start = get_cycles();
+	while (hotplug_first && !READ_ONCE(inside_hotplug) && !passed_us(start, HELD_MS * 1000))
+		yield();
+
+	for_each_online_cpu(cpu)
+		wedges = wedges || roles[cpu] == WEDGED || roles[cpu] == LATE;
+	/* Where hotplug is held, so is that lock. */
+	if (wedges && !hotplug_first) {
+		DECLARE_COMPLETION_ONSTACK(taken);
+
+		kthread_run(crash_test_no_stop_machine, &taken, "crash_test/still");
+		wait_for_completion(&taken);
+	}
+
 	/* All threads exist before the first one wedges: kthreadd must not get stuck behind it. */
 	for_each_online_cpu(cpu) {
+		if (roles[cpu] >= COMING)
+			continue;
 		threads[cpu] = kthread_create(thread, NULL, "crash_test/%u", cpu);
 		if (IS_ERR(threads[cpu]))
 			return PTR_ERR(threads[cpu]);
@@ -502,10 +601,10 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	}
 	for (pass = 0; pass < 2; pass++)
 		for_each_online_cpu(cpu)
-			if (pass == (roles[cpu] != BUSY))
+			if (threads[cpu] && pass == (roles[cpu] != BUSY))
 				wake_up_process(threads[cpu]);
 	start = get_cycles();
-	while ((unsigned long)(get_cycles() - start) < START_MS * cycles_per_ms)
+	while (!passed_us(start, START_MS * 1000))
 		yield();
 	if (reboot_first)
 		pr_emerg("a reboot begins\n");
@@ -526,6 +625,11 @@ core_initcall(crash_test_first);
 static int __init crash_test_init(void)
 {
 	crash_test_nmi_init();
+	/* J-Core is an SH: no architecture that crash_stop knows uses its state. */
+	cpuhp_setup_state_nocalls(CPUHP_AP_JCORE_TIMER_STARTING, "crash_test:coming",
+				  crash_test_coming, NULL);
+	cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "crash_test:going",
+				  crash_test_came, crash_test_going);
 	atomic_notifier_chain_register(&panic_notifier_list, &notifier);
 	proc_create("crash_test", 0200, NULL, &crash_test_ops);
 	return kmsg_dump_register(&last_dumper);

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Searches the scenarios, each in a process of its own.
+ *
+ *	explore [-a] [-b BOUND] [-1] [NAME[-CPUS][/MOVES]...]
+ *
+ * With two CPUs the interleavings that have no more than BOUND_OF_2 surprises (see
+ * search.c), with three no more than BOUND_OF_3.
+ *
+ * -a	with two CPUs all, with three no more than BOUND_OF_3_DEEP, for an hour or so
+ * -b	no more than so many surprises, with two and with three
+ * -1	first with none, then with one ..., and end at the first failure
+ *
+ * A NAME with a slash is replayed, and each access is shown.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "explore.h"
+
+#define BOUND_OF_2	2
+#define BOUND_OF_3	0
+#define BOUND_OF_3_DEEP	3
+#define BOUNDS		3	/* to try in turn, before the one that is asked for */
+
+static unsigned int tests, failed;
+static bool deep, first;
+static double executions;
+
+static void set_scene(const struct scenario *c, const char *name, unsigned int cpus)
+{
+	explore_machine_init(cpus, c->faults);
+	search_init(name);
+	shim_online.bits = (1ul << cpus) - 1;
+	nr_dumpers = 2;
+	c->set();
+	kernel_boot();
+}
+
+/* Whether nothing was found; what was, the process has said itself. */
+static bool explore(const struct scenario *c, const char *name, unsigned int cpus,
+		    unsigned int bound, bool quiet, struct found *found)
+{
+	int status, report[2];
+	pid_t pid;
+
+	if (pipe(report))
+		return false;
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		if (quiet && !freopen("/dev/null", "w", stdout))
+			_exit(2);
+		set_scene(c, name, cpus);
+		search(bound, found);
+		fflush(NULL);
+		_exit(write(report[1], found, sizeof(*found)) != sizeof(*found));
+	}
+	close(report[1]);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status ||
+	    read(report[0], found, sizeof(*found)) != sizeof(*found))
+		pid = -1;
+	close(report[0]);
+	return pid > 0;
+}
+
+static bool test_scenario(const struct scenario *c, const char *name, unsigned int cpus,
+			  unsigned int bound)
+{
+	struct found found = {};
+	unsigned int b;
+
+	tests++;
+	if (explore(c, name, cpus, bound, true, &found)) {
+		executions += found.executions;
+		printf("ok %u - %s # %.6g executions, %llu states, %llu ends, %u moves\n", tests,
+		       name, found.executions, (unsigned long long)found.states,
+		       (unsigned long long)found.ends, found.longest);
+		return true;
+	}
+	/* Once more, to say what, with as few surprises as it takes. */
+	for (b = 0; b < BOUNDS && b < bound; b++)
+		if (!explore(c, name, cpus, b, false, &found))
+			break;
+	if (b == BOUNDS || b == bound)
+		explore(c, name, cpus, bound, false, &found);
+	printf("not ok %u - %s\n", tests, name);
+	failed++;
+	return false;
+}
+
+/* NAME, NAME-CPUS, and what is behind a slash. */
+static bool is_asked_for(const char *asked, const struct scenario *c, const char *name)
+{
+	size_t len = strcspn(asked, "/");
+
+	return (len == strlen(name) && !strncmp(asked, name, len)) ||
+	       (len == strlen(c->name) && !strncmp(asked, c->name, len));
+}
+
+static unsigned int bound_for(unsigned int cpus, unsigned int bound)
+{
+	unsigned int most = cpus == 2 ? BOUND_OF_2 : BOUND_OF_3;
+
+	if (deep)
+		most = cpus == 2 ? BOUND_NONE : BOUND_OF_3_DEEP;
+	/* In turn: what nobody has asked for is not searched for a broken core either. */
+	if (first)
+		return bound < most ? bound : most;
+	return bound == BOUND_NONE ? most : bound;
+}
+
+static bool for_each(int nr_asked, char **asked, unsigned int bound)
+{
+	const struct scenario *c;
+	char name[64], *moves;
+	unsigned int cpus, i;
+
+	for (cpus = 2; cpus <= NR_CPUS; cpus++) {
+		for (c = scenarios; c->name; c++) {
+			snprintf(name, sizeof(name), "%s-%u", c->name, cpus);
+			for (i = 0; i < nr_asked; i++)
+				if (is_asked_for(asked[i], c, name))
+					break;
+			if (nr_asked && i == nr_asked)
+				continue;
+			moves = nr_asked ? strchr(asked[i], '/') : NULL;
+			if (moves) {
+				tests++;
+				explore_trace = true;
+				set_scene(c, name, cpus);
+				replay(moves + 1);
+				return true;
+			}
+			if (!test_scenario(c, name, cpus, bound_for(cpus, bound)) && first)
+				return false;
+		}
+	}
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int bound = BOUND_NONE, b;
+	int option;
+
+	while ((option = getopt(argc, argv, "ab:1")) != -1) {
+		switch (option) {
+		case 'a':
+			deep = true;
+			break;
+		case 'b':
+			bound = atoi(optarg);
+			break;
+		case '1':
+			first = true;
+			break;
+		default:
+			return 2;
+		}
+	}
+	argc -= optind;
+	argv += optind;
+	for (b = 0; first && b < BOUNDS; b++)
+		if (!for_each(argc, argv, b))
+			goto out;
+	for_each(argc, argv, bound);
+out:
+	printf("1..%u\n%u passed, %u failed, %.6g executions\n", tests, tests - failed, failed,
+	       executions);
+	return failed || !tests;
+}

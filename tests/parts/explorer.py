@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The part that explores interleavings. Documentation/explorer.rst says which."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+
+import sources
+from archs import ROOT
+from parts.common import Results, call, from_tap
+
+
+def explore(args: argparse.Namespace) -> Results:
+    """Interleavings of two CPUs and of three up to a bound (--all: two without one), and broken cores found out."""
+    out = sources.CACHE / "explore"
+    # Meanwhile, since the one is bound by the processor and the other half by the compiler.
+    broken = subprocess.Popen(["sh", "tests/unit/mutate.sh", str(out)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env=os.environ | {"TESTS": "../explore", "PROVEN": "1"})
+    code, text = call(["make", "-s", "-C", "tests/explore", f"O={out}", f"ARGS={'-a' if args.all else ''}", "check"])
+    results = from_tap(text, code, "the explorer ran through")
+    if not code:
+        print(f"   {text.splitlines()[-1]}")
+    found = broken.communicate()[0]
+    return results + from_tap(found, broken.returncode, "every mutant was found out", "mutant ", "survived")

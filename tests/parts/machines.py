@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The unit tests on every architecture: their coroutines, and real threads with real signals."""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import dataclasses
+import os
+import re
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import archs
+import packages
+import sources
+from archs import ROOT
+from parts.common import Results
+
+UNIT = ROOT / "tests/unit"
+USER_PACKAGES = ("qemu-user-static",)
+
+# Seeds for each case. The slice runs one variant of each once, --all all of them and more.
+SLICE_SEEDS, ALL_SEEDS = 0, 25
+STORM_SEEDS = 25
+RUN_S = 3600
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where the unit tests run, and how they are built for it."""
+
+    name: str
+    how: str  # for people: under what
+    machine: str  # fibers or threads, see tests/unit/Makefile
+    make: tuple[str, ...]  # variables
+    run: tuple[str, ...] = ()  # what runs the program
+
+    @property
+    def title(self) -> str:
+        """For people: architecture, machine, how."""
+        return f"{self.name} {self.machine} {self.how}"
+
+
+def _native() -> list[Target]:
+    """This machine with sanitizers; its coroutines are the part "unit"."""
+    asan = Target(os.uname().machine, "ASan+UBSan", "threads", ("CC=ccache gcc",))
+    return [asan, dataclasses.replace(asan, how="TSan", make=(*asan.make, "SAN=", "CORE_SAN=-fsanitize=thread -Wno-tsan"))]
+
+
+def _crossed(name: str, data: configparser.SectionProxy) -> list[Target]:
+    make = (f"CC=ccache {data['cross']}gcc", "SAN=", "LDFLAGS=-static", "CFLAGS=-O2 -g")
+    return [Target(name, data["user"], machine, make, (data["user"],)) for machine in ("fibers", "threads")]
+
+
+def _slice() -> list[str]:
+    """This machine's architecture, and the first of each kind: how long a pointer is, which byte comes first."""
+    kinds: dict[tuple[str, str], str] = {}
+    for name, arch in archs.load().items():
+        if name != os.uname().machine:
+            kinds.setdefault((arch.get("registers", "note_pc_bytes"), arch.get("registers", "byteorder")), name)
+    return [*kinds.values(), *[name for name in archs.load() if name == os.uname().machine]]
+
+
+def targets(args: argparse.Namespace) -> dict[str, list[Target]]:
+    """By architecture: the slice, those of --arch, or all; the compilers and emulators are installed."""
+    more = configparser.ConfigParser(interpolation=None)
+    more.read(UNIT / "machines.conf")
+    known = {name: arch.conf["arch"] for name, arch in archs.load().items()} | {name: more[name] for name in more.sections()}
+    names = [archs.choose("architecture", name, list(known)) for name in args.arch or (known if args.all else _slice())]
+    here = os.uname().machine
+    foreign = [name for name in names if name != here]
+    if foreign:
+        packages.need(*USER_PACKAGES, *[p for name in foreign for p in known[name]["cross_packages"].split()])
+    return {name: _native() if name == here else _crossed(name, known[name]) for name in names}
+
+
+def _unit(target: Target, **settings: str) -> tuple[dict[str, bool], str]:
+    """Which cases passed, and what the run said of the others."""
+    out = sources.CACHE / "unit" / re.sub(r"\W", "-", target.title)
+    line = ["make", "-s", "-C", str(UNIT), f"O={out}", f"MACHINE={target.machine}", *target.make, "all"]
+    run = subprocess.run(line, capture_output=True, text=True)
+    if run.returncode:
+        return {}, run.stdout + run.stderr
+    run = subprocess.run([*target.run, str(out / "unit")], capture_output=True, text=True, timeout=RUN_S,
+                         env=dict(os.environ, **settings))
+    cases = {m[2]: m[1] == "ok" for m in re.finditer(r"^(ok|not ok) \d+ - (\S+)", run.stdout, re.M)}
+    said = "".join(l for l in (run.stdout + run.stderr).splitlines(True) if l.startswith("# ") or "ThreadSanitizer" in l)
+    whole = f"1..{len(cases)}\n" in run.stdout and bool(run.returncode) == (not all(cases.values()))
+    return cases if whole else {}, said or f"exit code {run.returncode}"
+
+
+def _target(target: Target, everything: bool) -> tuple[int, int, str]:
+    """How many cases passed, of how many, and why not all."""
+    settings = {"SEEDS": str(ALL_SEEDS)} if everything else {"SEEDS": str(SLICE_SEEDS), "VARIANTS": "1"}
+    seeds = STORM_SEEDS * (ALL_SEEDS if everything else 1)
+    cases, said = _unit(target, **settings)
+    storm, more = _unit(target, TEST="storm", SEEDS=str(seeds)) if cases else ({}, "")
+    failed = [name for name, good in (cases | {n: g and cases.get(n, True) for n, g in storm.items()}).items() if not good]
+    lines = [line for line in (said + more).splitlines() if line.strip()]
+    if not cases or not storm:
+        return 0, len(cases), (lines or ["did not run through"])[-1]
+    return len(cases) - len(failed), len(cases), f"{', '.join(failed[:3])}: {(lines or ['?'])[0]}" if failed else ""
+
+
+def _arch(name: str, its: list[Target], everything: bool) -> Results:
+    """All targets of an architecture, and one line for people."""
+    started = time.monotonic()
+    ran = [(target, *_target(target, everything)) for target in its]
+    said = ", ".join(f"{target.machine} {good}/{total} ({target.how})" for target, good, total, _ in ran)
+    print(f"   {name:8} {said} in {time.monotonic() - started:.0f} s", flush=True)
+    return [(f"{target.title}: {total} cases", why) for target, _, total, why in ran]
+
+
+def machines(args: argparse.Namespace) -> Results:
+    """The unit tests on other architectures under qemu-user, with a thread per CPU and real signals too; --all: on each."""
+    packages.need("gcc", "make", "libc6-dev", "ccache")
+    with ThreadPoolExecutor(args.jobs) as pool:
+        runs = [pool.submit(_arch, name, its, args.all) for name, its in targets(args).items()]
+        return [result for run in runs for result in run.result()]

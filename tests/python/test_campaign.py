@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Random cases: the seed alone decides, what is drawn can be judged, what fails is made smaller."""
+
+import re
+import unittest
+
+import paths
+import archs
+import evidence
+import faults
+import scenarios
+import verdict
+from errors import Unusable
+from parts import campaign
+from qemu import Transcript
+
+ARCHES = archs.load()
+X86, ARM64, S390 = ARCHES["x86_64"], ARCHES["arm64"], ARCHES["s390"]
+RECORDED = paths.ROOT / "tests/boot/recorded"
+SEEDS = range(1, 41)
+
+
+def names(words: faults.Words) -> set[str]:
+    """The words without their values."""
+    return {w.partition("=")[0] for w in words}
+
+
+class Drawn(unittest.TestCase):
+    """What comes of a seed."""
+
+    def test_a_seed_gives_the_same_words_everywhere(self) -> None:
+        self.assertEqual(faults.draw(X86, "7.3", 3),
+                         ("panic=3", "boot=nokaslr", "reboot=0", "alsonmi=1", "lock=2", "slow=1"))
+        self.assertEqual(faults.draw(ARM64, "6.12", 2), ("hardirq=0", "kdump=yes", "boot=crash-smp",
+                                                         "also=3", "dumper=bug", "notifier=panic", "stagger=600"))
+
+    def test_seeds_differ(self) -> None:
+        self.assertEqual(len({faults.draw(X86, "7.3", s) for s in SEEDS}), len(SEEDS))
+
+    def test_what_is_drawn_can_be_judged(self) -> None:
+        for arch in ARCHES.values():
+            for seed in SEEDS:
+                words = faults.draw(arch, "7.3", seed)
+                self.assertEqual(faults.why_not(arch, "7.3", words), "", words)
+
+    def test_every_word_is_drawn(self) -> None:
+        seen = set().union(*(names(faults.draw(X86, "7.3", seed)) for seed in range(1, 101)))
+        options = set(scenarios.options_of(X86)) - {"kernel"}
+        self.assertEqual(seen, faults.DRIVER | options | {"gentle", "offline", "looping", "loading"})
+
+    def test_a_cpu_does_one_thing(self) -> None:
+        for seed in SEEDS:
+            cpus = [w.partition("=")[2] for w in faults.draw(X86, "7.3", seed)
+                    if w.partition("=")[0] in {*faults.CRASHES, *faults.ROLES} - {""}]
+            self.assertEqual(len(cpus), len(set(cpus)), seed)
+
+    def test_what_an_architecture_cannot_do_is_not_drawn(self) -> None:
+        for seed in SEEDS:
+            self.assertFalse(names(faults.draw(S390, "7.3", seed)) & {"nmi", "alsonmi", "late", "gentle"})
+            words = faults.draw(ARM64, "7.3", seed)
+            self.assertFalse({"nmi", "alsonmi"} & names(words) and "boot=nmi" not in words, words)
+
+
+class Case(unittest.TestCase):
+    """What follows from the words."""
+
+    def test_words_of_each_kind(self) -> None:
+        words = ("panic=3", "kdump=yes", "also=1", "wedged=2", "late=0", "dumper=fault", "notifier=warn")
+        c = faults.case(X86, "7.3", 7, words)
+        self.assertEqual(c.scenario.act, "panic=3 also=1 wedged=2 late=0 dumper=fault notifier=warn slow=1")
+        self.assertEqual((c.scenario.owners, set(c.scenario.losers)), ((3, 1), {1, 3}))
+        self.assertEqual((c.unstopped, c.get("kdump"), c.scenario.nested), ({0, 2}, "yes", ("dumper",)))
+        self.assertEqual(c.name, "seed-7-kdump")
+
+    def test_a_lock_costs_the_dump_where_a_cpu_runs_on(self) -> None:
+        words = ("panic=1", "kdump=yes", "wedged=2", "hold=1")
+        self.assertFalse(faults.case(X86, "7.3", 1, words).scenario.image_may_change)
+        self.assertTrue(faults.case(ARM64, "7.3", 1, words).scenario.image_may_change)
+
+    def test_hotplug(self) -> None:
+        c = faults.case(X86, "7.3", 1, ("panic=1", "coming=3", "after=5"))
+        self.assertEqual((c.scenario.before, c.scenario.act, c.scenario.hotplug),
+                         (("loop-hotplug 3",), "panic=1 coming=3 after=5", (3,)))
+        self.assertEqual(faults.case(X86, "7.3", 1, ("panic=1", "offline=2")).scenario.before,
+                         ("write /sys/devices/system/cpu/cpu2/online 0",))
+
+    def test_what_does_not_go_together(self) -> None:
+        for words, why in ((("panic=1", "looping=3", "wedged=2"), "hotplug waits"),
+                           (("panic=1", "coming=3", "going=2"), "one CPU"),
+                           (("panic=1", "loading=1"), "kdump=yes"), (("nmi=1", "dumper=bug"), "nothing shows"),
+                           (("panic=1", "coming=0"), "takes CPU 0")):
+            self.assertIn(why, faults.why_not(X86, "7.3", words))
+
+
+class Smaller(unittest.TestCase):
+    """A case that fails."""
+
+    WORDS = ("panic=1", "kdump=yes", "wedged=2", "also=3", "dumper=fault", "hold=1")
+
+    def test_only_what_is_needed_stays(self) -> None:
+        asked: list[faults.Words] = []
+
+        def fails(words: faults.Words) -> bool:
+            asked.append(words)
+            return {"wedged=2", "hold=1"} <= set(words)
+
+        self.assertEqual(faults.smaller(X86, "7.3", self.WORDS, fails, 20), ("panic=1", "wedged=2", "hold=1"))
+        self.assertLessEqual(len(asked), 20)
+
+    def test_it_ends(self) -> None:
+        self.assertEqual(len(faults.smaller(X86, "7.3", self.WORDS, lambda words: True, 2)), len(self.WORDS) - 2)
+
+    def test_nothing_impossible_is_tried(self) -> None:
+        words = ("panic=1", "kdump=yes", "loading=1")
+        faults.smaller(X86, "7.3", words, lambda w: self.assertEqual(faults.why_not(X86, "7.3", w), "") or True, 9)
+
+    def test_without(self) -> None:
+        self.assertEqual(campaign.without(self.WORDS, ["hold=1"]), self.WORDS[:-1])
+        for word in ("panic=1", "late=2"):
+            with self.assertRaisesRegex(Unusable, f"--without {word}: the case is panic=1"):
+                campaign.without(self.WORDS, [word])
+
+
+def judge(words: faults.Words, recorded: str, change: tuple[str, str] = ("", "")) -> verdict.Verdict:
+    """The verdict on a recorded console, as if the case had been drawn."""
+    text = (RECORDED / f"{recorded}.log").read_text()
+    facts = evidence.gather(Transcript.parse(re.sub(*change, text) if change[0] else text), X86,
+                            evidence.Symbols(RECORDED / "kernel.map"))
+    return verdict.judge(faults.case(X86, "7.3", 1, words), facts, X86)
+
+
+class Judged(unittest.TestCase):
+    """The words say what must be seen."""
+
+    WEDGED = ("panic=1", "kdump=yes", "wedged=2")
+
+    def test_recorded_runs_pass(self) -> None:
+        for words, recorded in ((self.WEDGED, "wedged-kdump"), (("panic=1", "also=2", "also=3"), "three"),
+                                (("panic=1", "kdump=yes", "dumper=fault"), "dumper-fault-kdump")):
+            self.assertEqual(judge(words, recorded).reasons, [])
+
+    def test_two_callbacks_fault_twice(self) -> None:
+        found = judge(("panic=1", "kdump=yes", "post=yes", "dumper=fault", "notifier=bug"), "dumper-fault-kdump")
+        self.assertIn("K7: 1 nested panics instead of 2", found.reasons)
+
+    def test_another_owner(self) -> None:
+        self.assertTrue(any(r.startswith("K1: the log was saved") for r in judge(("panic=0",), "plain").reasons))
+
+    def test_a_cpu_that_comes_up_stops(self) -> None:
+        self.assertIs(judge(("panic=1", "kdump=yes", "coming=3"), "wedged-kdump").lines["K15"], True)
+
+    def test_a_cpu_that_comes_up_and_runs(self) -> None:
+        found = judge(("panic=1", "coming=3"), "plain", (r"running on: \[\]", "running on: [3]"))
+        self.assertIn("K15: CPU 3 slipped through and runs", found.reasons)
+
+    def test_a_cpu_that_comes_up_and_nobody_knows(self) -> None:
+        found = judge(("panic=1", "coming=3"), "plain", (r".*crash_test: cpu 3 how.*\n", ""))
+        self.assertIn("K15: CPU 3 was online, and neither stopped nor is named", found.reasons)
+
+    def test_a_cpu_that_comes_up_half_stopped(self) -> None:
+        found = judge(("panic=1", "kdump=yes", "coming=3"), "wedged-kdump", (r"(guest: state 3 state) \d", r"\1 1"))
+        self.assertIn("K15: CPU 3 has state 1 in the dump", found.reasons)
+
+
+class Table(unittest.TestCase):
+    """The report is what the record says."""
+
+    @staticmethod
+    def entry(seed: int, passed: bool = True, run_as: str = campaign.DRAWN, **more: object) -> dict:
+        return {"arch": "x86_64", "version": "7.3", "kernel": "new", "seed": seed, "as": run_as, "without": [],
+                "words": ["panic=1", "kdump=yes", "wedged=2"], "panicked": True, "passed": passed,
+                "reasons": [] if passed else ["K4: ran on"], "stop_us": 1000 * seed, "store": True, "saved": passed,
+                "dump": True, "dumped": passed, "notes": passed} | more
+
+    def test_sums(self) -> None:
+        text = campaign.table([self.entry(1), self.entry(2), self.entry(3, False),
+                               self.entry(9, kernel="old") | {"arch": "arm64"}])
+        self.assertRegex(text, r"x86_64 7.3 new +3 +2 of 3 +2 of 3 +2 of 3 +2 of 2 +3\.0 ms +0\n")
+        self.assertRegex(text, r"all +4 +3 of 4 ")
+        self.assertIn("failed once, and not in 2 runs alone:\n  x86_64 7.3 seed 3: K4: ran on", text)
+
+    def test_another_kernel_does_not_count(self) -> None:
+        self.assertRegex(campaign.table([self.entry(1, kernel="old"), self.entry(2)]), r"x86_64 7.3 new +1 +1 of 1 ")
+
+    def test_a_run_without_a_panic_is_none(self) -> None:
+        self.assertRegex(campaign.table([self.entry(1, False, panicked=False), self.entry(2)]), r"new +1 +1 of 1 ")
+
+    def test_a_failure_that_repeats_has_its_command(self) -> None:
+        text = campaign.table([self.entry(3, False), self.entry(3, False, campaign.ALONE),
+                               self.entry(3, False, campaign.SMALLEST, words=["panic=1", "wedged=2"])])
+        self.assertRegex(text, r"x86_64 7.3 new +1 +0 of 1 .* 1\n")
+        self.assertIn("./crash-stop test --campaign 1 --seed 3 --arch x86_64 --kernel 7.3 --without kdump=yes\n", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
