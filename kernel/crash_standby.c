@@ -41,6 +41,7 @@
 #define pr_fmt(fmt) "crash_stop: " fmt
 
 #include <linux/atomic.h>
+#include <linux/cpumask.h>
 #include <linux/crash_stop.h>
 #include <linux/kernel.h>
 #include <linux/minmax.h>
@@ -55,7 +56,6 @@
 
 #include "crash_stop_internal.h"
 
-#define CRASH_STANDBYS		2	/* CPUs that watch, and so takeovers */
 #define CRASH_STANDBY_POLL_US	10
 #define CRASH_DUMPER_MS		10000
 #define CRASH_NOTIFIER_MS	10000
@@ -157,6 +157,8 @@ static void crash_take_over(int turn, unsigned int ms)
 	/* It can hang as well, and then is stopped, and its registers are new ones. */
 	atomic_set(&me->note, CRASH_NOTE_PLACEHOLDER);
 	atomic_set(&me->state, CRASH_CPU_RUNNING);
+	/* The old owner may have taken it out, when no crash kernel could be booted. */
+	set_cpu_online(this_cpu, true);
 
 	stopped = crash_stop_succeed(old_cpu);
 	pr_emerg("CPU %d hung in step \"%s\" (%ps) for %u ms%s, CPU %d goes on behind it\n",

@@ -39,6 +39,7 @@
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/panic.h>
+#include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
@@ -55,12 +56,16 @@ atomic_t crash_turn = ATOMIC_INIT(CRASH_TURN(PANIC_CPU_INVALID, 0));
 /* The stage that is published, and the one that the owner is about to publish. */
 struct crash_stage crash_stages[CRASH_TURN_SLOTS];
 
-/* All of it belongs to the owner; only its own faults come between. */
-static struct {
+/* Nested entries so far. */
+static unsigned int crash_nested;
+
+/* Each owner's own: one that was taken over may still write to it. */
+struct crash_pass {
 	unsigned int cursor;	/* parts that this pass over the walk has met */
-	unsigned int nested;
 	struct crash_clock clock; /* waited in the part under way; see crash_part_late() */
-} crash;
+};
+
+static DEFINE_PER_CPU(struct crash_pass, crash_pass);
 
 static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_CALM]		= "message",
@@ -103,6 +108,7 @@ static int crash_my_turn(void)
 
 static void crash_part_begins(enum crash_step step, unsigned int part, void *what)
 {
+	struct crash_clock *clock = &this_cpu_ptr(&crash_pass)->clock;
 	int old, new;
 
 	/*
@@ -115,8 +121,8 @@ static void crash_part_begins(enum crash_step step, unsigned int part, void *wha
 		new = CRASH_TURN(raw_smp_processor_id(), old + 1);
 		*crash_stage_of(new) = (struct crash_stage){ step, part, what };
 	} while (!atomic_try_cmpxchg(&crash_turn, &old, new));
-	crash.clock = (struct crash_clock){};
-	crash_clock_start(&crash.clock);
+	clock->ns = 0;
+	crash_clock_start(clock);
 }
 
 /**
@@ -167,8 +173,8 @@ void crash_step_nested(void)
 
 	/* What is said from here on is no longer on the time of the part that failed. */
 	crash_part_begins(at.step, at.part, at.what);
-	if (++crash.nested > CRASH_NESTED_MAX)
-		crash_bail_out(crash.nested - CRASH_NESTED_MAX);
+	if (++crash_nested > CRASH_NESTED_MAX)
+		crash_bail_out(crash_nested - CRASH_NESTED_MAX);
 	if (crash_taken_over)
 		crash_taken_over = false; /* the standby has said so */
 	else if (at.what)
@@ -199,7 +205,7 @@ bool crash_step(enum crash_step step)
 
 	if (step < now)
 		return false;
-	crash.cursor = 0;
+	this_cpu_ptr(&crash_pass)->cursor = 0;
 	if (step == now)
 		return crash_step_is_walk(step);
 	crash_part_begins(step, 0, NULL);
@@ -215,12 +221,11 @@ bool crash_step(enum crash_step step)
 bool crash_substep(void *what)
 {
 	const struct crash_stage *now = crash_stage_of(crash_my_turn());
-	unsigned int cursor = crash.cursor;
+	unsigned int cursor = ++this_cpu_ptr(&crash_pass)->cursor;
 
-	crash.cursor = cursor + 1;
-	if (cursor < now->part)
+	if (cursor <= now->part)
 		return false;
-	crash_part_begins(now->step, cursor + 1, what);
+	crash_part_begins(now->step, cursor, what);
 	return true;
 }
 
@@ -234,7 +239,7 @@ bool crash_step_again(enum crash_step step)
 {
 	if (crash_now()->step != step)
 		return false;
-	crash.cursor = 0;
+	this_cpu_ptr(&crash_pass)->cursor = 0;
 	return true;
 }
 
@@ -245,9 +250,11 @@ bool crash_step_again(enum crash_step step)
  */
 bool crash_step_shortest(void)
 {
-	if (crash.nested <= CRASH_NESTED_MAX)
+	struct crash_pass *pass = this_cpu_ptr(&crash_pass);
+
+	if (crash_nested <= CRASH_NESTED_MAX)
 		return false;
-	crash.cursor = max(crash.cursor, crash_now()->part);
+	pass->cursor = max(pass->cursor, crash_now()->part);
 	return true;
 }
 
@@ -262,8 +269,11 @@ bool crash_step_shortest(void)
  */
 bool crash_part_late(void)
 {
+	struct crash_clock *clock;
+
 	if (!panic_mutex_is_mine())
 		return false;
-	crash_clock_poll(&crash.clock);
-	return crash.clock.ns > CRASH_PART_MAX_MS * (u64)NSEC_PER_MSEC;
+	clock = &this_cpu_ptr(&crash_pass)->clock;
+	crash_clock_poll(clock);
+	return clock->ns > CRASH_PART_MAX_MS * (u64)NSEC_PER_MSEC;
 }

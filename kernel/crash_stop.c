@@ -254,26 +254,33 @@ bool crash_stop_succeed(unsigned int old_cpu)
 {
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	struct crash_ladder *all = &crash_ladders[CRASH_STOP_PANIC];
-	static struct crash_ladder l;
+	static struct crash_ladder ladders[CRASH_STANDBYS];
+	static unsigned int n;
+	struct crash_ladder *l = &ladders[n++];
 	bool stopped;
 
 	cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);
+	/* It may have been late. */
+	cpumask_clear_cpu(raw_smp_processor_id(), &all->left);
 	cpumask_set_cpu(old_cpu, &all->seen);
-	l = (struct crash_ladder){};
-	cpumask_copy(&l.seen, &all->seen);
-	cpumask_set_cpu(old_cpu, &l.left);
+	cpumask_copy(&l->seen, &all->seen);
+	cpumask_set_cpu(old_cpu, &l->left);
 	/* It has had its time. */
 	atomic_set(&per_cpu(crash_stop_cpu, old_cpu).dumping, 0);
 	atomic_set(&crash_stopper, raw_smp_processor_id());
 	/* Before the signals, whose handlers look at crash_stopper: signal.litmus. */
 	smp_mb();
 
-	crash_clock_start(&l.clock);
-	crash_climb(&l, CRASH_STOP_PANIC);
-	stopped = !cpumask_test_cpu(old_cpu, &l.left);
+	crash_clock_start(&l->clock);
+	crash_climb(l, CRASH_STOP_PANIC);
+	/* It took so long that it looked like a hang itself. */
+	if (panic_mutex_is_lost())
+		crash_stop_self(NULL);
+	stopped = !cpumask_test_cpu(old_cpu, &l->left);
 	if (!stopped)
 		cpumask_set_cpu(old_cpu, &all->left);
 	crash_stop_sum_up(all);
+	all->done = true;
 	if (backend->after_stop)
 		backend->after_stop(CRASH_STOP_PANIC);
 	return stopped;

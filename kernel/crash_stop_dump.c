@@ -163,15 +163,13 @@ bool crash_stop_have_image(void)
 bool crash_stop_may_kexec(bool locked)
 {
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
-	static bool kept;	/* the lock, by a fault in one of the parts below */
+	static bool kept;	/* the lock, by a fault or a hang in one of the parts below */
 	bool say;
 
 	locked = locked || kept;
-	if (backend->firmware_dump && crash_substep(backend->firmware_dump)) {
-		kept = locked;
+	kept = locked;
+	if (backend->firmware_dump && crash_substep(backend->firmware_dump))
 		backend->firmware_dump();
-		kept = false;
-	}
 	say = crash_substep(crash_stop_may_kexec);
 	if (!crash_stop_have_image()) {
 		if (say && locked)
@@ -185,7 +183,6 @@ bool crash_stop_may_kexec(bool locked)
 			pr_emerg("crash kernel not booted: the kexec lock is held and not all CPUs stopped\n");
 		return false;
 	}
-	kept = locked;
 	if (say)
 		pr_emerg("booting the crash kernel%s; its image %s verified\n",
 			 locked ? "" : ", though the kexec lock is held",

@@ -51,6 +51,8 @@ struct crash_ladder {
 	struct crash_clock clock;
 };
 
+#define CRASH_STANDBYS	2	/* CPUs that watch the owner, and so takeovers */
+
 /* kernel/crash_stop.c */
 bool crash_stop_succeed(unsigned int old_cpu);
 

@@ -48,7 +48,7 @@ class Scenario:
     loser_in_nmi: bool = False  # its registers are those that the NMI interrupted
     hangs: str = ""  # the step in which the owner hangs, and which one of the stopped CPUs goes on behind
     moves: bool = False  # a step is longer than its deadline, and says that it moves
-    stays: bool = False  # the CPU that hangs cannot be stopped
+    in_nmi: bool = False  # the CPU that hangs does so in an NMI, where no other reaches it
     mute: bool = False  # a legacy console cannot print there: before a crash kernel only the store shows anything
 
 
@@ -73,7 +73,7 @@ def _hangs() -> list[Scenario]:
         hang("dumper-hang", "a dumper hangs with interrupts off", "panic=1 dumper=hang", "kmsg_dump"),
         hang("dumper-hang-lock", "a dumper hangs with the console's lock", "panic=1 dumper=hanglock", "kmsg_dump"),
         hang("dumper-hang-nmi", "a dumper hangs in NMI context, where nothing reaches it", "nmi=1 dumper=hang", "kmsg_dump",
-             stays=True, mute=True),
+             in_nmi=True, mute=True),
         hang("notifier-hang", "a notifier hangs", "panic=1 notifier=hang", "notifiers"),
         hang("console-hang", "a console hangs", "panic=1 console=hang", "stop", owners=(0, 1, 2, 3)),
         hang("dumper-notifier-hang", "a dumper and then a notifier hang", "panic=1 dumper=hang notifier=hang", "kmsg_dump"),
@@ -188,6 +188,12 @@ class Case:
         return set(s.wedged) | set(s.late) | everyone
 
     @property
+    def stays(self) -> bool:
+        """Does a CPU that hangs run on? A panic has its interrupts off."""
+        s = self.scenario
+        return bool(s.hangs) and (s.in_nmi or self.data("reaches_masked") != "yes")
+
+    @property
     def nests(self) -> int:
         """How many nested panics there are, where no callback faults: the operator's NMI may be one."""
         return int(self.scenario.button and "nested" in self.arch.get("tests", "button"))
@@ -210,8 +216,8 @@ class Case:
             return self.scenario.why_not
         if not self.scenario.panics and self.get("kdump") == "yes":
             return "a reboot boots no crash kernel"
-        if self.scenario.hangs and self.arch.get("tests", "standby") != "yes":
-            return "no CPU can stand by on this architecture yet"
+        if self.scenario.hangs and (why := self.arch.get("impossible", "standby")):
+            return why
         why = self.arch.get("impossible", self.scenario.name)
         if why and self.scenario.name not in self.data("can").split():
             return why

@@ -77,11 +77,11 @@ mutants()
 	jump_of_the_clock_counts|crash_clock|s/CRASH_POLL_MAX_US \* NSEC_PER_USEC/INT64_MAX/
 	ticks_count_twice|crash_clock|s/clock->still_ns += ns;//
 	step_stored_after_entry|crash_step|s/{ step, part, what };/{ crash_now()->step, part, what };/
-	part_not_advanced|crash_step|s/crash_part_begins(now->step, cursor + 1, what);/crash_part_begins(now->step, now->part, what);/
+	part_not_advanced|crash_step|s/crash_part_begins(now->step, cursor, what);/crash_part_begins(now->step, now->part, what);/
 	part_kept_for_the_next_walk|crash_step|s/crash_part_begins(step, 0, NULL);/crash_part_begins(step, crash_now()->part, NULL);/
-	cursor_not_reset|crash_step|s/crash.cursor = 0;//
+	cursor_not_reset|crash_step|s/^\tthis_cpu_ptr(&crash_pass)->cursor = 0;//
 	stop_is_no_walk|crash_step|s/BIT(CRASH_STOP) | //
-	nested_without_an_end|crash_step|s/++crash.nested > CRASH_NESTED_MAX/0/
+	nested_without_an_end|crash_step|s/++crash_nested > CRASH_NESTED_MAX/0/
 	bail_out_forgets_the_crash_kernel|crash_step|s/if (beyond == 1 &&/if (0 \&\&/
 	bail_out_runs_dumpers|crash_step|s/crash_part_begins(CRASH_DUMP, UINT_MAX, now->what);/crash_part_begins(CRASH_DUMP, 0, now->what);/
 	oops_runs_dumpers_on_the_owner|crash_notify|s/reason != KMSG_DUMP_PANIC ||//
@@ -90,19 +90,19 @@ mutants()
 	takes_a_lock_after_the_stop|crash_notify|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
 	last_notifiers_come_early|crash_notify|s/last == (nb->priority == INT_MIN)/true/
 	consoles_forgotten_before_the_crash_kernel|crash_stop_dump|s/crash_show(CRASH_KEXEC);//
-	consoles_on_the_shortest_way|crash_step|s/if (crash.nested <= CRASH_NESTED_MAX)/if (1)/
-	shortest_way_forgets_the_crash_kernel|crash_step|s/crash.cursor = max(crash.cursor, crash_now()->part);/;/
+	consoles_on_the_shortest_way|crash_step|s/if (crash_nested <= CRASH_NESTED_MAX)/if (1)/
+	shortest_way_forgets_the_crash_kernel|crash_step|s/^\tpass->cursor = max.*/\t(void)pass;/
 	fault_before_the_crash_kernel_is_the_last|crash_step|s/now->step <= CRASH_KEXEC/now->step < CRASH_KEXEC/
 	crash_kernel_begun_twice_on_the_shortest_way|crash_step|s/now->what != (void \*)crash_stop_before_crash_kernel)/1)/
 	crash_kernel_walked_anew|crash_step|s/if (now->step < CRASH_KEXEC)/if (1)/
 	nested_message_names_the_way_out|crash_step|s/\\n", name/\\n", crash_step_names[crash_now()->step]/
 	nested_message_has_no_time|crash_step|s/^\tcrash_part_begins(at.step, at.part, at.what);//
-	part_has_the_time_of_the_last|crash_step|/^bool crash_substep/,/^}/s/crash_part_begins(.*/*crash_stage_of(atomic_read(\&crash_turn)) = (struct crash_stage){ now->step, cursor + 1, what };/
+	part_has_the_time_of_the_last|crash_step|/^bool crash_substep/,/^}/s/crash_part_begins(.*/*crash_stage_of(atomic_read(\&crash_turn)) = (struct crash_stage){ now->step, cursor, what };/
 	step_has_the_time_of_the_last|crash_step|/^bool crash_step(/,/^}/s/crash_part_begins(.*/*crash_stage_of(atomic_read(\&crash_turn)) = (struct crash_stage){ step, 0, NULL };/
 	step_keeps_the_name_of_the_last_part|crash_step|s/crash_part_begins(step, 0, NULL);/crash_part_begins(step, 0, crash_now()->what);/
-	part_is_never_late|crash_step|s/return crash.clock.ns >.*/return false;/
+	part_is_never_late|crash_step|s/return clock->ns >.*/return false;/
 	part_is_late_for_everybody|crash_step|/^bool crash_part_late/,/^}/s/if (!panic_mutex_is_mine())/if (0)/
-	part_waits_for_a_still_clock|crash_step|s/crash_clock_poll(&crash.clock);/crash.clock.ns = sched_clock() - crash.clock.last_ns;/
+	part_waits_for_a_still_clock|crash_step|s/^\tcrash_clock_poll(clock);/\tclock->ns = sched_clock() - clock->last_ns;/
 	console_walk_is_a_step|crash_step|s/BIT(CRASH_SHOW) | //
 	rest_of_consoles_is_a_step|crash_step|s/BIT(CRASH_SHOW_REST) | //
 	crash_kernel_is_a_step|crash_step|s/BIT(CRASH_KEXEC) | //
@@ -117,7 +117,6 @@ mutants()
 	vmcoreinfo_forgotten|crash_stop_dump|s/^\t\tcrash_save_vmcoreinfo();/\t\t;/
 	crash_kernel_begun_twice|crash_stop_dump|s/return crash_substep(crash_stop_before_crash_kernel)/return true/
 	firmware_dump_begun_twice|crash_stop_dump|s/ && crash_substep(backend->firmware_dump)//
-	firmware_dump_costs_the_lock|crash_stop_dump|s/^\t\tkept = locked;//
 	image_never_verified|crash_stop_dump|s/backend->verifies_image/0/
 	image_always_verified|crash_stop_dump|s/backend->verifies_image/1/
 	kept_lock_forgotten|crash_stop_dump|s/kept = locked;//
@@ -149,9 +148,11 @@ mutants()
 	old_owner_is_waited_for_in_kmsg_dump|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&per_cpu.*//
 	old_owner_is_not_told_to_stop|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&crash_stopper.*//
 	old_owner_is_not_counted|crash_stop|s/cpumask_set_cpu(old_cpu, &all->seen);//
+	late_owner_is_left|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->left);//
 	new_owner_is_counted|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);//
 	unreachable_owner_counts_as_stopped|crash_stop|s/cpumask_set_cpu(old_cpu, &all->left);//
-	everybody_is_stopped_again|crash_stop|s/cpumask_copy(&l.seen, &all->seen);//
+	everybody_is_stopped_again|crash_stop|s/cpumask_copy(&l->seen, &all->seen);//
+	passes_share_a_cursor|crash_step|s/this_cpu_ptr(&crash_pass)/(\&crash_pass[0])/
 	old_owner_goes_on|crash_step|/^static int crash_my_turn/,/^}/s/crash_stop_self(NULL);/;/
 	old_owner_wins_its_next_stage|crash_step|s/} while (!atomic_try_cmpxchg(&crash_turn, &old, new));/} while (0);\n\tatomic_set(\&crash_turn, new);/
 	extension_is_no_move|crash_step|/^void crash_step_extend/,/^}/s/if (panic_mutex_is_mine())/if (0)/
@@ -164,14 +165,15 @@ mutants()
 	old_registers_of_the_new_owner|crash_standby|s/^\tatomic_set(&me->note, CRASH_NOTE_PLACEHOLDER);//
 	registers_of_the_hung_cpu_are_not_shown|crash_standby|s/^\t\tshow_regs(regs);/\t\t;/
 	hang_without_an_end|crash_standby|s/^\t\t\tcrash_take_over(turn, ms);/\t\t\t;/
-	deadline_of_nothing|crash_standby|s/if (ms && crash_turn_cpu/if (crash_turn_cpu/
+	deadline_of_nothing|crash_standby|s/if (ms && clock.ns/if (clock.ns/
 	deadline_not_begun_anew|crash_standby|s/if (!ms || turn != seen)/if (!ms)/
 	stop_counts_for_what_follows|crash_standby|s/if (!ms || turn != seen)/if (turn != seen)/
 	end_of_the_stop_is_not_watched|crash_standby|s/ && !crash_stop_result())/)/
 	watch_for_ever|crash_standby|s/if (crash_standby_over(at))/if (0)/
 	way_into_the_crash_kernel_is_watched|crash_standby|s/^\t       (at->step == CRASH_KEXEC && at->what == (void \*)crash_stop_before_crash_kernel);/\t       0;/
-	one_standby|crash_standby|s/^#define CRASH_STANDBYS\t\t2/#define CRASH_STANDBYS\t\t1/
-	three_standbys|crash_standby|s/^#define CRASH_STANDBYS\t\t2/#define CRASH_STANDBYS\t\t3/
+	one_standby|crash_standby|s/if (old == CRASH_STANDBYS)/if (old == CRASH_STANDBYS - 1)/
+	three_standbys|crash_standby|s/if (old == CRASH_STANDBYS)/if (old == CRASH_STANDBYS + 1)/
+	takeover_stays_offline|crash_standby|s/^\tset_cpu_online(this_cpu, true);//
 	standby_that_the_backend_refuses|crash_standby|s/ || !backend->can_stand_by(how)//
 	short_deadline_counts|crash_standby|s/max_t(unsigned int, ms, CRASH_DEADLINE_MIN_MS)/ms/
 	firmware_dump_is_watched|crash_standby|s/ || (firmware && at->what == firmware))/)/

@@ -56,7 +56,10 @@ void machine_point(void);
 
 typedef struct { int counter; } atomic_t;
 #define ATOMIC_INIT(i)		{ (i) }
-#define ATOMIC_OP(op, v, ...)	(machine_point(), __atomic_##op(&(v)->counter, __VA_ARGS__))
+/* A test can hold a CPU up right before an access. */
+extern void (*at_access)(const atomic_t *v);
+#define ATOMIC_OP(op, v, ...)	(machine_point(), at_access ? at_access(v) : (void)0, \
+				 __atomic_##op(&(v)->counter, __VA_ARGS__))
 #define atomic_read(v)		ATOMIC_OP(load_n, v, __ATOMIC_RELAXED)
 #define atomic_read_acquire(v)	ATOMIC_OP(load_n, v, __ATOMIC_ACQUIRE)
 #define atomic_set(v, i)	ATOMIC_OP(store_n, v, i, __ATOMIC_RELAXED)

@@ -12,6 +12,8 @@
 #define FOREVER		(1000000 * MS)
 /* From the deadline on: a ladder, and what is said. */
 #define TAKEOVER_MS	100
+/* Of crash_turn, by an owner that does not hang. */
+#define ACCESSES	80
 
 static const struct hang {
 	enum place place;
@@ -330,25 +332,76 @@ static void old_owner_is_unreachable(unsigned int variant)
 	CHECK_INT(kernel_note(0).pid, -1);
 }
 
+/* So that the old owner comes back while the new one is on its way. */
+static void every_place_takes_time(void)
+{
+	unsigned int i;
+
+	for (i = PLACE_REPORT; i < PLACE_GATE; i++)
+		if (!is_console(i))
+			place_ns[i] = DEADLINE_MS * MS / 2;
+}
+
+/* Who takes over had stopped too late for the first owner: it is not among those left. */
+static void late_cpu_takes_over(unsigned int variant)
+{
+	unsigned int cpu;
+
+	scene(variant);
+	for (cpu = 1; cpu < NR_CPUS; cpu++) {
+		plan[cpu].late[IPI] = plan[cpu].late[NMI] = 300 * MS;
+		plan[cpu].busy = cpu > 1;
+	}
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(panic_cpu.counter, 1);
+	CHECK(!cpumask_test_cpu(1, crash_stop_result()->left));
+	CHECK_INT(crash_stop_result()->cpus, NR_CPUS - 1);
+}
+
 /* And where it comes back later, it parks, and does nothing twice. */
 static void unreachable_owner_comes_back(unsigned int variant)
 {
 	static const enum place where[] = { PLACE_REPORT, PLACE_NOTIFIER, PLACE_SYS_INFO,
 					    PLACE_DUMPER };
 	enum place hung = where[variant / 4 % ARRAY_SIZE(where)];
-	unsigned int i;
 
 	scene(variant);
 	plan[0].program = program_nmi_panic;
-	for (i = PLACE_REPORT; i < PLACE_GATE; i++)
-		if (!is_console(i))
-			place_ns[i] = DEADLINE_MS * MS / 2;
+	every_place_takes_time();
 	place_ns[hung] = (DEADLINE_MS + 150) * MS;
 	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
 	expect_everything_once(variant);
 	CHECK_INT(log_count("hung in step"), reached(hung, variant));
 	if (reached(hung, variant) && (hung != PLACE_NOTIFIER || variant & 2))
 		CHECK_INT(crash_stop_cpu[0].state.counter, CRASH_CPU_STOPPED);
+}
+
+static unsigned int held_up_at, accesses;
+
+static void holds_up(const atomic_t *v)
+{
+	if (v == &crash_turn && !raw_smp_processor_id() && accesses++ == held_up_at)
+		machine_sleep((DEADLINE_MS + TAKEOVER_MS + 150) * MS);
+}
+
+/*
+ * The host takes the owner's CPU away right before it looks whether it still has the
+ * crash, or goes on to its next stage; that no signal reaches it changes nothing.
+ */
+static void owner_that_is_held_up(unsigned int variant)
+{
+	scene(variant);
+	plan[0].program = program_nmi_panic;
+	every_place_takes_time();
+	held_up_at = variant / 4;
+	at_access = holds_up;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_RANGE(log_count("hung in step"), 0, 1);
+	CHECK(accesses <= ACCESSES);
 }
 
 static void firmware_takes_its_time(void)
@@ -430,7 +483,9 @@ const struct test standby_tests[] = {
 	T_N(new_owner_hangs, 4),
 	T_N(fault_after_a_takeover, 4),
 	T_N(old_owner_is_unreachable, 4),
+	T_N(late_cpu_takes_over, 4),
 	T_N(unreachable_owner_comes_back, 16),
+	T_N(owner_that_is_held_up, 4 * ACCESSES),
 	T_N(firmware_dump_is_not_watched, 4),
 	T_N(end_is_not_watched, 4),
 	T_N(hang_right_behind_the_stop, 4),
