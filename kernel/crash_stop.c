@@ -164,6 +164,34 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 	crash_collect(l, NULL);
 }
 
+/* Climb a ladder, to its end, and see what has become of all that were to stop. */
+static void crash_ladder_run(struct crash_ladder *l, enum crash_stop_why why)
+{
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	struct crash_ladder *all = &crash_ladders[why];
+
+	if (why == CRASH_STOP_PANIC)
+		atomic_set(&crash_stopper, raw_smp_processor_id());
+	/*
+	 * Pairs with smp_mb() in crash_stop_cpu_online(): online.litmus. Before
+	 * the signals, whose handlers look at crash_stopper: signal.litmus.
+	 */
+	smp_mb();
+
+	crash_clock_start(&l->clock);
+	crash_climb(l, why);
+	/* Who was held up on the way must not speak for the panic, or its next owner. */
+	if (panic_mutex_is_lost())
+		crash_stop_self(NULL);
+	cpumask_or(&all->seen, &all->seen, &l->seen);
+	cpumask_or(&all->left, &all->left, &l->left);
+	crash_stop_sum_up(all);
+	all->done = true;
+
+	if (backend->after_stop)
+		backend->after_stop(why);
+}
+
 /**
  * crash_stop_other_cpus - stop every other CPU
  * @why: for a panic, whose owner calls this, or for a reboot, halt or kexec
@@ -179,7 +207,6 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
  */
 const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 {
-	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	int old = PANIC_CPU_INVALID, this_cpu;
 	struct crash_ladder *l;
 	unsigned long flags;
@@ -198,31 +225,13 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		crash_stop_self(NULL);
 	if (l->done)
 		goto out;
-	if (why == CRASH_STOP_PANIC) {
-		/* The panic inherits what a reboot has stopped. */
-		if (!l->next_rung) {
-			cpumask_copy(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen);
-			cpumask_clear_cpu(this_cpu, &l->seen);
-			cpumask_copy(&l->left, &l->seen);
-		}
-		atomic_set(&crash_stopper, this_cpu);
+	/* The panic inherits what a reboot has stopped. */
+	if (why == CRASH_STOP_PANIC && !l->next_rung) {
+		cpumask_copy(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen);
+		cpumask_clear_cpu(this_cpu, &l->seen);
+		cpumask_copy(&l->left, &l->seen);
 	}
-	/*
-	 * Pairs with smp_mb() in crash_stop_cpu_online(): online.litmus. Before
-	 * the signals, whose handlers look at crash_stopper: signal.litmus.
-	 */
-	smp_mb();
-
-	crash_clock_start(&l->clock);
-	crash_climb(l, why);
-	/* A reboot that was held up on the way must not speak for the panic. */
-	if (panic_mutex_is_lost())
-		crash_stop_self(NULL);
-	crash_stop_sum_up(l);
-	l->done = true;
-
-	if (backend->after_stop)
-		backend->after_stop(why);
+	crash_ladder_run(l, why);
 	if (why == CRASH_STOP_REBOOT) {
 		crash_stop_report();
 		/*
@@ -252,36 +261,19 @@ EXPORT_SYMBOL_GPL(crash_stop_other_cpus);
  */
 bool crash_stop_succeed(unsigned int old_cpu)
 {
-	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	struct crash_ladder *all = &crash_ladders[CRASH_STOP_PANIC];
 	static struct crash_ladder ladders[CRASH_STANDBYS];
 	static unsigned int n;
 	struct crash_ladder *l = &ladders[n++];
-	bool stopped;
 
 	cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);
 	/* It may have been late. */
 	cpumask_clear_cpu(raw_smp_processor_id(), &all->left);
-	cpumask_set_cpu(old_cpu, &all->seen);
 	cpumask_copy(&l->seen, &all->seen);
+	cpumask_set_cpu(old_cpu, &l->seen);
 	cpumask_set_cpu(old_cpu, &l->left);
 	/* It has had its time. */
 	atomic_set(&per_cpu(crash_stop_cpu, old_cpu).dumping, 0);
-	atomic_set(&crash_stopper, raw_smp_processor_id());
-	/* Before the signals, whose handlers look at crash_stopper: signal.litmus. */
-	smp_mb();
-
-	crash_clock_start(&l->clock);
-	crash_climb(l, CRASH_STOP_PANIC);
-	/* It took so long that it looked like a hang itself. */
-	if (panic_mutex_is_lost())
-		crash_stop_self(NULL);
-	stopped = !cpumask_test_cpu(old_cpu, &l->left);
-	if (!stopped)
-		cpumask_set_cpu(old_cpu, &all->left);
-	crash_stop_sum_up(all);
-	all->done = true;
-	if (backend->after_stop)
-		backend->after_stop(CRASH_STOP_PANIC);
-	return stopped;
+	crash_ladder_run(l, CRASH_STOP_PANIC);
+	return !cpumask_test_cpu(old_cpu, &l->left);
 }

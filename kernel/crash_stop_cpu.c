@@ -192,7 +192,7 @@ void crash_stop_poll(struct pt_regs *regs)
 void crash_stop_cpu_online(void)
 {
 	/*
-	 * Pairs with smp_mb() in crash_stop_other_cpus(): either this CPU sees
+	 * Pairs with smp_mb() in crash_ladder_run(): either this CPU sees
 	 * that the stop has begun, or the ladder sees this CPU online: online.litmus.
 	 */
 	smp_mb();

@@ -71,7 +71,7 @@ mutants()
 	unusable_rung_raised|crash_stop|s/!backend->rungs\[i\].usable ||/1 ||/
 	faulty_raise_not_waited_for|crash_stop|s/^\tif (l->next_rung)$/\tif (0)/
 	interrupts_stay_off|crash_stop|s/local_irq_restore(flags);//
-	stopper_not_set|crash_stop|s/^\t\tatomic_set(&crash_stopper, this_cpu);//
+	stopper_not_set|crash_stop|s/^\t\tatomic_set(&crash_stopper, raw_smp_processor_id());/\t\t;/
 	still_clock_never_ends|crash_clock|s/ns = us \* NSEC_PER_USEC;/ns = 0;/
 	slow_clock_never_ends|crash_clock|s/ns = max_t(s64, ns, us \* CRASH_POLL_MIN_NS);//
 	jump_of_the_clock_counts|crash_clock|s/CRASH_POLL_MAX_US \* NSEC_PER_USEC/INT64_MAX/
@@ -146,11 +146,10 @@ mutants()
 	backtrace_asks_losers|crash_stop_report|s/if (crash_stop_cpu_stopped(cpu) ||/if (/
 	dumper_of_a_lost_owner_runs|crash_notify|/^bool crash_dump_part/,/^}/s/crash_stop_poll(NULL);/;/
 	old_owner_is_waited_for_in_kmsg_dump|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&per_cpu.*//
-	old_owner_is_not_told_to_stop|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&crash_stopper.*//
-	old_owner_is_not_counted|crash_stop|s/cpumask_set_cpu(old_cpu, &all->seen);//
+	old_owner_is_not_counted|crash_stop|s/^\tcpumask_or(&all->seen.*//
 	late_owner_is_left|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->left);//
 	new_owner_is_counted|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);//
-	unreachable_owner_counts_as_stopped|crash_stop|s/cpumask_set_cpu(old_cpu, &all->left);//
+	unreachable_owner_counts_as_stopped|crash_stop|s/^\tcpumask_or(&all->left.*//
 	everybody_is_stopped_again|crash_stop|s/cpumask_copy(&l->seen, &all->seen);//
 	passes_share_a_cursor|crash_step|s/this_cpu_ptr(&crash_pass)/(\&crash_pass[0])/
 	old_owner_goes_on|crash_step|/^static int crash_my_turn/,/^}/s/crash_stop_self(NULL);/;/

@@ -91,6 +91,8 @@ extern struct cpumask shim_online;
 #define cpumask_set_cpu(cpu, m)		((void)CPUMASK_OP(fetch_or, m, 1ul << (cpu)))
 #define cpumask_clear_cpu(cpu, m)	((void)CPUMASK_OP(fetch_and, m, ~(1ul << (cpu))))
 #define cpumask_copy(to, from)		((void)CPUMASK_OP(store_n, to, CPUMASK_BITS(from)))
+#define cpumask_or(to, a, b)		\
+	((void)CPUMASK_OP(store_n, to, CPUMASK_BITS(a) | CPUMASK_BITS(b)))
 #define cpumask_empty(m)		(!CPUMASK_BITS(m))
 #define cpumask_pr_args(m)		NR_CPUS, (m)
 static inline unsigned int cpumask_next(int cpu, const struct cpumask *m)
