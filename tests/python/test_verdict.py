@@ -127,6 +127,9 @@ class Bad(unittest.TestCase):
     def test_slow_stop(self) -> None:
         self.fails("plain", "K3", re.sub(r"stopped in \d+ us", "stopped in 9000000 us", log("plain")))
 
+    def test_nobody_stands_by(self) -> None:
+        self.fails("plain", "K14", re.sub(r"(other CPUs stopped in \d+ us \([^)]*\))", r"\1; no standby", log("plain")))
+
     def test_a_takeover_though_nothing_hangs(self) -> None:
         hung = 'crash_stop: CPU 1 hung in step "kmsg_dump" (first_dump) for 10000 ms, CPU 2 goes on behind it\n[   1.0] '
         self.fails("plain", "K14", log("plain").replace("crash_test: dump ends", hung + "crash_test: dump ends", 1))
