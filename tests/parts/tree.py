@@ -18,7 +18,7 @@ from archs import ROOT, Arch
 from errors import BuildFailed, Unusable
 from parts.common import Results, call, chosen, native, sources_of
 
-SIZE_MAX = 12 * 1024
+SIZE_MAX = 13 * 1024
 # Warnings in what we add; the compiler's and objtool's.
 OURS = re.compile(r"(crash_(stop|step|standby|notify|clock)\w*|panic_mutex)\.[ch]:\d+:\d+: (warning|error).*|"
                   r"(crash_(stop|step|standby|notify|clock)\w*|panic_mutex)\.o: warning: objtool.*")
