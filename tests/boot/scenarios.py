@@ -46,7 +46,7 @@ class Scenario:
     warns: bool = False  # a splat belongs to it
     panics: bool = True  # False: an ordinary reboot
     loser_in_nmi: bool = False  # its registers are those that the NMI interrupted
-    hangs: str = ""  # the step in which the owner hangs, and which one of the stopped CPUs goes on behind
+    hangs: str = ""  # the step in which the owner hangs (a regular expression), and which one of the stopped CPUs goes on behind
     moves: bool = False  # a step is longer than its deadline, and says that it moves
     rare: bool = False  # the slice leaves it to --all
     in_nmi: bool = False  # the CPU that hangs does so in an NMI, where no other reaches it
@@ -77,7 +77,7 @@ def _hangs() -> list[Scenario]:
         hang("dumper-hang-nmi", "a dumper hangs in NMI context, where nothing reaches it", "nmi=1 dumper=hang", "kmsg_dump",
              in_nmi=True, mute=True, rare=True),
         hang("notifier-hang", "a notifier hangs", "panic=1 notifier=hang", "notifiers", rare=True),
-        hang("console-hang", "a console hangs", "panic=1 console=hang", "stop", owners=(0, 1, 2, 3)),
+        hang("console-hang", "a console hangs", "panic=1 console=hang", "stop|report", owners=(0, 1, 2, 3), mute=True),
         hang("dumper-notifier-hang", "a dumper and then a notifier hang", "panic=1 dumper=hang notifier=hang", "kmsg_dump"),
         Scenario("dumper-moves", "a dumper takes longer than its deadline, but says that it moves", "panic=1 dumper=moves",
                  append=DEADLINES, append_old=DEADLINES, moves=True),
