@@ -46,7 +46,7 @@ class Scenario:
     warns: bool = False  # a splat belongs to it
     panics: bool = True  # False: an ordinary reboot
     loser_in_nmi: bool = False  # its registers are those that the NMI interrupted
-    hangs: str = ""  # the step in which the owner hangs (a regular expression), and which one of the stopped CPUs goes on behind
+    hangs: str = ""  # a pattern of the step in which the owner hangs, and which one of the stopped CPUs goes on behind
     moves: bool = False  # a step is longer than its deadline, and says that it moves
     rare: bool = False  # the slice leaves it to --all
     in_nmi: bool = False  # the CPU that hangs does so in an NMI, where no other reaches it

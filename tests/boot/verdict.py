@@ -212,7 +212,8 @@ def _hang(j: _Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bo
             j.check("K14", not e.hung, f"a step that moves was given up: {steps}")
         return
     expected = _hanging(case, boots_crash_kernel)
-    j.check("K14", len(steps) == len(expected) and all(map(re.fullmatch, expected, steps)), f"reported as hung: {steps}, expected {expected}")
+    as_expected = len(steps) == len(expected) and all(map(re.fullmatch, expected, steps))
+    j.check("K14", as_expected, f"reported as hung: {steps}, expected {expected}")
     j.check("K14", len(e.hangs_us) == len(expected), f"{len(e.hangs_us)} things hung")
     for n, (cpu, _, _, stopped, heir) in enumerate(e.hung):
         stays = case.stays or (n > 0 and arch.get("tests", "heir_stays") == "yes")

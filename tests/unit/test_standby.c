@@ -342,6 +342,19 @@ static void every_place_takes_time(void)
 			place_ns[i] = DEADLINE_MS * MS / 2;
 }
 
+/* A CPU that no rung has reached is not tried again. */
+static void unreachable_cpu_is_left_alone(unsigned int variant)
+{
+	scene(variant);
+	plan[3].masked = plan[3].deaf[NMI] = true;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(event_count(EV_RAISE, 3, NMI), 1);
+	CHECK_INT(crash_stop_result()->stopped, 2);
+}
+
 /* Who takes over had stopped too late for the first owner: it is not among those left. */
 static void late_cpu_takes_over(unsigned int variant)
 {
@@ -483,6 +496,7 @@ const struct test standby_tests[] = {
 	T_N(new_owner_hangs, 4),
 	T_N(fault_after_a_takeover, 4),
 	T_N(old_owner_is_unreachable, 4),
+	T_N(unreachable_cpu_is_left_alone, 4),
 	T_N(late_cpu_takes_over, 4),
 	T_N(unreachable_owner_comes_back, 16),
 	T_N(owner_that_is_held_up, 4 * ACCESSES),
