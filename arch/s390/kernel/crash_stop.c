@@ -13,10 +13,10 @@
  * no capture here, and the stack of a CPU that lost a panic unwinds to it. The
  * crash kernel is booted from CPU 0, whose own state is on its restart stack.
  *
- * For the same reason only a CPU that came here by itself or by rung 0 can stand
- * by: it stops itself once there is nothing left to watch. From which CPU the
- * crash kernel is asked for does not matter, and an owner that hangs has stopped
- * by SIGP STOP: its registers are in the dump, and not in the log.
+ * No CPU stands by. One that came here by itself or by rung 0 could, until it stops
+ * itself: from it the crash kernel was seen to boot. But where none is loaded, the
+ * restart from there ended the emulated machine two times of three, and why is not
+ * known.
  *
  * SIGP is asynchronous and may answer "busy" (z/Architecture Principles of
  * Operation, SA22-7832, chapter 4, "CPU Signaling and Response"), so each order
@@ -28,7 +28,7 @@
  *  - A PSW restart resets CPU 0 in the moment in which that claims the panic.
  *  - A machine check that tells of damage stops the machine, as it always did.
  *
- * Hooks: quiesce, park, can_stand_by, after_stop, before_crash_kernel.
+ * Hooks: quiesce, park, after_stop, before_crash_kernel.
  */
 #include <linux/atomic.h>
 #include <linux/crash_stop.h>
@@ -121,11 +121,6 @@ static void s390_quiesce(enum crash_stop_why why)
 		s390_sigp(atomic_read(&panic_cpu), SIGP_START, NULL);
 }
 
-static bool s390_can_stand_by(int how)
-{
-	return true;
-}
-
 static void s390_park(enum crash_stop_why why)
 {
 	smp_stop_cpu();
@@ -157,7 +152,6 @@ static const struct crash_stop_backend s390_backend = {
 	.nr_rungs		= ARRAY_SIZE(s390_rungs),
 	.quiesce		= s390_quiesce,
 	.park			= s390_park,
-	.can_stand_by		= s390_can_stand_by,
 	.after_stop		= s390_after_stop,
 #ifdef CONFIG_CRASH_STOP_DUMP
 	.verifies_image		= true,
