@@ -195,6 +195,8 @@ def _image(j: _Judge, case: Case, e: Evidence) -> None:
     if case.mute and e.crash_kernel_at is not None:
         return
     reasons = ("no crash kernel is loaded", "crash kernel not booted:", "booting the crash kernel")
+    if case.scenario.image_is_bad:
+        reasons = ("crash kernel not booted: the checksum of its image is wrong",)
     j.check("K11", any(r in line for line in e.said for r in reasons), "nothing says what became of the crash kernel")
 
 
@@ -208,6 +210,8 @@ def _reboot(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
 
 def boots_crash_kernel(case: Case, e: Evidence) -> bool:
     """Is a crash kernel to boot? Where it may be missing for a reason, what the kernel said of it counts."""
+    if case.scenario.image_is_bad:
+        return False
     if case.get("kdump") == "yes" and case.scenario.image_may_change:
         return any("booting the crash kernel" in line for line in e.said)
     return case.get("kdump") == "yes"
