@@ -174,22 +174,21 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 
 static void crash_sum_up(const struct crash_ladder *l)
 {
-	struct crash_stop_result r = { .left = &l->left };
-	unsigned int cpu;
+	struct crash_stop_result r = { .left = &l->left, .us = div_u64(l->clock.ns, NSEC_PER_USEC) };
+	int cpu, how;
 
 	for_each_cpu(cpu, &l->seen) {
-		int how = per_cpu(crash_stop_cpu, cpu).how;
-
 		r.cpus++;
 		if (cpumask_test_cpu(cpu, &l->left))
 			continue;
 		r.stopped++;
+		/* Behind the acknowledgment that crash_collect() saw: acknowledge.litmus. */
+		how = per_cpu(crash_stop_cpu, cpu).how;
 		if (how == CRASH_BY_ITSELF)
 			r.by_itself++;
 		else
 			r.by_rung[how]++;
 	}
-	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
 	crash_result = r;
 	if (arch_crash_stop_backend()->capture)
 		for_each_cpu(cpu, &l->seen)
