@@ -172,7 +172,7 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 	crash_collect(l, NULL);
 }
 
-static void crash_sum_up(const struct crash_ladder *l)
+static void crash_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 {
 	struct crash_stop_result r = { .left = &l->left, .us = div_u64(l->clock.ns, NSEC_PER_USEC) };
 	int cpu, how;
@@ -190,7 +190,8 @@ static void crash_sum_up(const struct crash_ladder *l)
 			r.by_rung[how]++;
 	}
 	crash_result = r;
-	if (arch_crash_stop_backend()->capture)
+	/* Only the owner, which nobody stops: half a placeholder would stay. */
+	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
 		for_each_cpu(cpu, &l->seen)
 			crash_stop_placeholder(cpu);
 }
@@ -249,7 +250,7 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	/* A reboot that was held up on the way must not speak for the panic. */
 	if (panic_mutex_is_lost())
 		crash_stop_self(NULL);
-	crash_sum_up(l);
+	crash_sum_up(l, why);
 	l->done = true;
 
 	if (backend->after_stop)

@@ -47,6 +47,7 @@ mutants()
 	online_cpu_runs_on|crash_stop_cpu|/^void crash_stop_cpu_online/,$s/if (crash_stop_wanted())/if (0)/
 	poll_does_not_park|crash_stop_cpu|s/if (panic_mutex_is_lost() || crash_stop_wanted())/if (0)/
 	no_placeholder|crash_stop|s/crash_stop_placeholder(cpu);/;/
+	placeholder_by_a_reboot|crash_stop|s/if (why == CRASH_STOP_PANIC && /if (/
 	placeholder_only_for_the_running|crash_stop|s/for_each_cpu(cpu, &l->seen)$/for_each_cpu(cpu, \&l->left)/
 	budget_not_restarted|crash_stop|s/crash_collect(l, rung) || patient ?/(crash_collect(l, rung), patient) ?/
 	rung_without_an_end|crash_stop|s/ && rung_ns < max_ns)/)/
