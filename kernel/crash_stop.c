@@ -59,7 +59,10 @@ static struct crash_ladder {
 
 static struct crash_stop_result crash_result;
 
-/* Take the CPUs off the list that have stopped or gone. */
+/*
+ * Take the CPUs off the list that have stopped or gone. A reboot and the panic that
+ * overtakes it may both do so: what either says of a CPU will do.
+ */
 static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 {
 	bool progress = false;
@@ -71,7 +74,7 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 		if (crash_stop_cpu_stopped(cpu)) {
 			/* it has said how */
 		} else if (rung && rung->stopped && rung->stopped(cpu)) {
-			p->how = rung - arch_crash_stop_backend()->rungs;
+			WRITE_ONCE(p->how, rung - arch_crash_stop_backend()->rungs);
 			/* Pairs as an acknowledgment does: remote.litmus. */
 			atomic_set_release(&p->state, CRASH_CPU_STOPPED);
 		} else if (!cpu_online(cpu)) {
@@ -79,7 +82,7 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 		} else {
 			continue;
 		}
-		p->us = div_u64(l->clock.ns, NSEC_PER_USEC);
+		WRITE_ONCE(p->us, div_u64(l->clock.ns, NSEC_PER_USEC));
 		cpumask_clear_cpu(cpu, &l->left);
 		progress = true;
 	}
@@ -102,12 +105,9 @@ static void crash_targets(struct crash_ladder *l)
 {
 	unsigned int cpu;
 
-	for_each_online_cpu(cpu) {
-		if (cpu == raw_smp_processor_id() || cpumask_test_cpu(cpu, &l->seen))
-			continue;
-		cpumask_set_cpu(cpu, &l->seen);
-		cpumask_set_cpu(cpu, &l->left);
-	}
+	for_each_online_cpu(cpu)
+		if (cpu != raw_smp_processor_id() && !cpumask_test_and_set_cpu(cpu, &l->seen))
+			cpumask_set_cpu(cpu, &l->left);
 }
 
 static const struct crash_rung *crash_next_rung(const struct crash_ladder *l)
@@ -183,7 +183,7 @@ static void crash_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 			continue;
 		r.stopped++;
 		/* Behind the acknowledgment that crash_collect() saw: acknowledge.litmus. */
-		how = per_cpu(crash_stop_cpu, cpu).how;
+		how = READ_ONCE(per_cpu(crash_stop_cpu, cpu).how);
 		if (how == CRASH_BY_ITSELF)
 			r.by_itself++;
 		else

@@ -86,6 +86,7 @@ extern struct cpumask shim_online;
 #define CPUMASK_BITS(m)			__atomic_load_n(&(m)->bits, __ATOMIC_RELAXED)
 #define cpumask_test_cpu(cpu, m)	((CPUMASK_BITS(m) >> (cpu)) & 1)
 #define cpumask_set_cpu(cpu, m)		((void)CPUMASK_OP(fetch_or, m, 1ul << (cpu)))
+#define cpumask_test_and_set_cpu(cpu, m) ((CPUMASK_OP(fetch_or, m, 1ul << (cpu)) >> (cpu)) & 1)
 #define cpumask_clear_cpu(cpu, m)	((void)CPUMASK_OP(fetch_and, m, ~(1ul << (cpu))))
 #define cpumask_copy(to, from)		((void)CPUMASK_OP(store_n, to, CPUMASK_BITS(from)))
 #define cpumask_empty(m)		(!CPUMASK_BITS(m))
