@@ -231,10 +231,10 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	if (l->done)
 		goto out;
 	if (why == CRASH_STOP_PANIC) {
-		/* The panic inherits what a reboot has stopped. */
+		/* The panic inherits what a reboot, which may go on, has seen: inherit.litmus. */
 		if (!l->next_rung) {
-			cpumask_copy(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen);
-			cpumask_clear_cpu(this_cpu, &l->seen);
+			data_race(cpumask_andnot(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen,
+						 cpumask_of(this_cpu)));
 			cpumask_copy(&l->left, &l->seen);
 		}
 		atomic_set(&crash_stopper, this_cpu);

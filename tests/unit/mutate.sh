@@ -60,7 +60,7 @@ mutants()
 	offline_cpu_is_counted|crash_stop|s/cpumask_clear_cpu(cpu, &l->seen);/;/
 	remote_stop_ignored|crash_stop|s/rung && rung->stopped &&/0 \&\&/
 	reboot_not_inherited|crash_stop|s/if (!l->next_rung) {/if (0) {/
-	inherits_itself|crash_stop|s/cpumask_clear_cpu(this_cpu, &l->seen);//
+	inherits_itself|crash_stop|s/cpumask_of(this_cpu)/\&(struct cpumask){}/
 	reboot_goes_on_in_a_panic|crash_stop|/^\t\tif (panic_mutex_is_lost())/,+1d
 	held_up_reboot_speaks_for_the_panic|crash_stop|/^\tcrash_climb(l, why);/,/crash_sum_up/s/if (panic_mutex_is_lost())/if (0)/
 	second_reboot_goes_on|crash_stop|s/&& old != this_cpu)/\&\& old == this_cpu)/
