@@ -59,10 +59,7 @@ static struct crash_ladder {
 
 static struct crash_stop_result crash_result;
 
-/*
- * Take the CPUs off the list that have stopped or gone. A reboot and the panic that
- * overtakes it may both do so: what either says of a CPU will do.
- */
+/* Take the CPUs off the list that have stopped or gone. */
 static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 {
 	bool progress = false;
@@ -71,6 +68,7 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 	for_each_cpu(cpu, &l->left) {
 		struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
 
+		/* A reboot and the panic that overtakes it may both write: either is right. */
 		if (crash_stop_cpu_stopped(cpu)) {
 			/* it has said how */
 		} else if (rung && rung->stopped && rung->stopped(cpu)) {
@@ -174,7 +172,7 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 
 static void crash_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 {
-	struct crash_stop_result r = { .left = &l->left, .us = div_u64(l->clock.ns, NSEC_PER_USEC) };
+	struct crash_stop_result r = { .left = &l->left };
 	int cpu, how;
 
 	for_each_cpu(cpu, &l->seen) {
@@ -189,6 +187,7 @@ static void crash_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 		else
 			r.by_rung[how]++;
 	}
+	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
 	crash_result = r;
 	/* Only the owner, which nobody stops: half a placeholder would stay. */
 	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
