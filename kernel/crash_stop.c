@@ -230,8 +230,8 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	if (l->done)
 		goto out;
 	if (why == CRASH_STOP_PANIC) {
-		/* The panic inherits what a reboot, which may go on, has seen: inherit.litmus. */
 		if (!l->next_rung) {
+			/* Inherit what a reboot, which may go on, has seen: inherit.litmus. */
 			data_race(cpumask_andnot(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen,
 						 cpumask_of(this_cpu)));
 			cpumask_copy(&l->left, &l->seen);
