@@ -60,10 +60,11 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 	for_each_cpu(cpu, &l->left) {
 		struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
 
+		/* A reboot and the panic that overtakes it may both write: either is right. */
 		if (crash_stop_cpu_stopped(cpu)) {
 			/* it has said how */
 		} else if (rung && rung->stopped && rung->stopped(cpu)) {
-			p->how = rung - arch_crash_stop_backend()->rungs;
+			WRITE_ONCE(p->how, rung - arch_crash_stop_backend()->rungs);
 			/* Pairs as an acknowledgment does: remote.litmus. */
 			atomic_set_release(&p->state, CRASH_CPU_STOPPED);
 		} else if (!cpu_online(cpu)) {
@@ -71,7 +72,7 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 		} else {
 			continue;
 		}
-		p->us = div_u64(l->clock.ns, NSEC_PER_USEC);
+		WRITE_ONCE(p->us, div_u64(l->clock.ns, NSEC_PER_USEC));
 		cpumask_clear_cpu(cpu, &l->left);
 		progress = true;
 	}
@@ -94,12 +95,9 @@ static void crash_targets(struct crash_ladder *l)
 {
 	unsigned int cpu;
 
-	for_each_online_cpu(cpu) {
-		if (cpu == raw_smp_processor_id() || cpumask_test_cpu(cpu, &l->seen))
-			continue;
-		cpumask_set_cpu(cpu, &l->seen);
-		cpumask_set_cpu(cpu, &l->left);
-	}
+	for_each_online_cpu(cpu)
+		if (cpu != raw_smp_processor_id() && !cpumask_test_and_set_cpu(cpu, &l->seen))
+			cpumask_set_cpu(cpu, &l->left);
 }
 
 static const struct crash_rung *crash_next_rung(const struct crash_ladder *l)
@@ -183,9 +181,11 @@ static void crash_ladder_run(struct crash_ladder *l, enum crash_stop_why why)
 	/* Who was held up on the way must not speak for the panic, or its next owner. */
 	if (panic_mutex_is_lost())
 		crash_stop_self(NULL);
-	cpumask_or(&all->seen, &all->seen, &l->seen);
-	cpumask_or(&all->left, &all->left, &l->left);
-	crash_stop_sum_up(all);
+	if (l != all) {
+		cpumask_or(&all->seen, &all->seen, &l->seen);
+		cpumask_or(&all->left, &all->left, &l->left);
+	}
+	crash_stop_sum_up(all, why);
 	all->done = true;
 
 	if (backend->after_stop)
@@ -225,10 +225,10 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		crash_stop_self(NULL);
 	if (l->done)
 		goto out;
-	/* The panic inherits what a reboot has stopped. */
 	if (why == CRASH_STOP_PANIC && !l->next_rung) {
-		cpumask_copy(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen);
-		cpumask_clear_cpu(this_cpu, &l->seen);
+		/* Inherit what a reboot, which may go on, has seen: see panic_mutex_take(). */
+		data_race(cpumask_andnot(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen,
+					 cpumask_of(this_cpu)));
 		cpumask_copy(&l->left, &l->seen);
 	}
 	crash_ladder_run(l, why);

@@ -57,7 +57,7 @@ struct crash_ladder {
 bool crash_stop_succeed(unsigned int old_cpu);
 
 /* kernel/crash_stop_report.c */
-void crash_stop_sum_up(const struct crash_ladder *l);
+void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why);
 
 /**
  * struct crash_stage - where the crash is

@@ -39,21 +39,22 @@ static struct crash_stop_result crash_result;
 /**
  * crash_stop_sum_up - make the result of a ladder that has ended
  * @l: the ladder
+ * @why: what it was climbed for
  *
- * A CPU that has no note by now gets a placeholder.
+ * A CPU that has no note by now gets a placeholder, from the owner of a panic.
  */
-void crash_stop_sum_up(const struct crash_ladder *l)
+void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 {
 	struct crash_stop_result r = { .left = &l->left };
-	unsigned int cpu;
+	int cpu, how;
 
 	for_each_cpu(cpu, &l->seen) {
-		int how = per_cpu(crash_stop_cpu, cpu).how;
-
 		r.cpus++;
 		if (cpumask_test_cpu(cpu, &l->left))
 			continue;
 		r.stopped++;
+		/* Behind the acknowledgment that crash_collect() saw. */
+		how = READ_ONCE(per_cpu(crash_stop_cpu, cpu).how);
 		if (how == CRASH_BY_ITSELF)
 			r.by_itself++;
 		else
@@ -61,7 +62,8 @@ void crash_stop_sum_up(const struct crash_ladder *l)
 	}
 	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
 	crash_result = r;
-	if (arch_crash_stop_backend()->capture)
+	/* Only the owner, which nobody stops: half a placeholder would stay. */
+	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
 		for_each_cpu(cpu, &l->seen)
 			crash_stop_placeholder(cpu);
 }

@@ -73,7 +73,7 @@ class Evidence:
     nested: int = 0
     button: bool = False  # the operator's NMI was sent
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
-    crash_kernel_at: float | None = None
+    crash_kernel_at: float | None = None  # its first line
     crash_cpus: int | None = None  # that the crash kernel has
     notes: list[Note] = dataclasses.field(default_factory=list)
     vmcoreinfo: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -84,6 +84,12 @@ class Evidence:
     store_name: str = ""
     decoded: str = ""  # a raw address of the stored log, decoded with what that log says
     pcs: list[list[str]] = dataclasses.field(default_factory=list)  # per reading, per CPU: the function
+
+    @property
+    def crash_ms(self) -> float | None:
+        """From the panic message to the crash kernel's first line, seen from outside; where both were printed."""
+        began = self.panics[0][0] if self.panics else 0.0
+        return (self.crash_kernel_at - began) * 1e3 if self.crash_kernel_at and began else None
 
 
 def _cpus(text: str) -> set[int]:
@@ -170,7 +176,7 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         if phase == "boot" and boot_cpu and (found := re.search(boot_cpu, line)):
             first = int(found[1])
         if line.startswith("guest: crash kernel"):
-            phase, e.crash_kernel_at = "crash kernel", at
+            phase, e.crash_kernel_at = "crash kernel", e.crash_kernel_at or at
             if found := re.search(r"(\d+) CPUs", line):
                 e.crash_cpus = int(found[1])
         elif line.startswith("guest: first kernel"):

@@ -199,13 +199,15 @@ class Guest:
         self._dir.cleanup()
 
 
-def run(command: list[str], commands: list[str], last_word: str, button: tuple[str, int] | None = None) -> Transcript:
+def run(command: list[str], commands: list[str], last_word: str, button: tuple[str, int] | None = None,
+        silence_ends: bool = False) -> Transcript:
     """Boot, give the commands, and follow the machine until it has restarted.
 
     A command is given when the one before was answered; the last one panics.
     When the kernel has said last_word, or QEMU that it has ended, whichever comes
     first, its registers are read and the reset button is pressed. A second "guest:
-    ready" ends the run.
+    ready" ends the run. With silence_ends a machine that falls silent has ended, too:
+    QEMU does not say so while a CPU runs on that was on its way down, and not online.
 
     At the first line that holds the first word of button, the NMI button of the
     CPU that is its second is pressed.
@@ -222,6 +224,9 @@ def run(command: list[str], commands: list[str], last_word: str, button: tuple[s
     try:
         while True:
             line = guest.next_line(BOOT_SILENCE_S if booting else SILENCE_S)
+            if (guest.transcript.end == "silent" and silence_ends and boots == 1 and not booting
+                    and not guest.transcript.registers):
+                guest.transcript.end, line = "crashed", last_word
             if line is None:
                 if guest.transcript.end != "silent" or not booting or helped == BOOT_TRIES:
                     if guest.transcript.end == "silent":

@@ -53,9 +53,8 @@ def _column(run: Run) -> dict[str, str]:
     kept = f"store: {run.case.get('store')}, {size / 1024:.1f} KB" if e.store else "store: nothing"
     rows["kmsg_dump"] = f"{_ms(e.dumps[0][1] if e.dumps else None):>10}  {kept}"
     if run.case.get("kdump") == "yes":
-        if e.crash_kernel_at is not None and e.panics:
-            at = (e.crash_kernel_at - e.panics[0][0]) * 1e6
-            rows["crash kernel"] = f"{_ms(int(at)):>10}  notes: {len(e.notes)} of {run.case.cpus}"
+        if e.crash_ms is not None:
+            rows["crash kernel"] = f"{_ms(int(e.crash_ms * 1e3)):>10}  notes: {len(e.notes)} of {run.case.cpus}"
         else:
             rows["crash kernel"] = f"{'never':>10}"
     return rows

@@ -77,9 +77,9 @@ def _losers(j: _Judge, case: Case, e: Evidence) -> None:
         j.check("K2", "crash_test" in message, f"CPU {cpu}: the message of its own panic was not kept")
 
 
-def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
+def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
     running = case.unstopped - {e.owner}
-    stays = {cpu for cpu, _, _, stopped, _ in e.hung if not stopped}
+    unreached = {cpu for cpu, _, _, stopped, _ in e.hung if not stopped}
     us = e.stop_us if e.stop_us is not None else STOP_MAX_US + 1
     j.check("K3", us <= STOP_MAX_US, f"the stop took {e.stop_us} us")
     j.check("K4", e.running_on is not None, "nobody looked whether the others stand still")
@@ -90,7 +90,7 @@ def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
         # One that comes up behind the last signal may be named.
         named = e.not_stopped - set(case.scenario.hotplug)
         # One that hung before the line was printed is in it.
-        left = running | stays if case.scenario.hangs.startswith("stop") else running
+        left = running | unreached if case.scenario.hangs.startswith("stop") else running
         j.check("K8", named == left, f"it names {sorted(named)} as not stopped, not {sorted(left)}")
         expected = case.cpus - 1
         others = {expected, expected - 1} if case.scenario.hotplug else {expected}
@@ -102,15 +102,20 @@ def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
         j.check("K14", ("; no standby" in e.report) != willing or case.scenario.reboot is not None,
                 f"{'nobody' if willing else 'somebody'} stands by")
     parked = re.compile(arch.get("registers", "parked"))
-    if case.scenario.late and case.get("kdump") == "no" and case.get("end") == "hang":
+    # Not online when the others were stopped, and where such a CPU is.
+    gone = case.scenario.hotplug if e.others == case.cpus - 2 else ()
+    offline = re.compile(arch.get("registers", "offline", "(?!)"))
+    stays = not boots_crash_kernel and case.get("end") == "hang"
+    if case.scenario.late and stays:
         j.check("K5", bool(e.pcs), "QEMU did not show where the late CPU is")
-    if case.get("kdump") == "no" and case.get("end") == "hang":
+    if stays:
         j.check("K4", len(e.pcs) == 2 and all(len(r) == case.cpus for r in e.pcs),
                 "QEMU did not show every CPU twice")
         for cpu in range(case.cpus):
-            if cpu != (e.hung[-1][4] if e.hung else e.owner) and (cpu not in running | stays or cpu in case.scenario.late):
-                j.check("K4", all(parked.fullmatch(r[cpu]) for r in e.pcs if len(r) == case.cpus),
-                        f"QEMU shows CPU {cpu} in {' and '.join(r[cpu] for r in e.pcs if len(r) == case.cpus)}")
+            if cpu != (e.hung[-1][4] if e.hung else e.owner) and (cpu not in running | unreached or cpu in case.scenario.late):
+                seen = [r[cpu] for r in e.pcs if len(r) == case.cpus]
+                j.check("K4", all(parked.fullmatch(f) or (cpu in gone and offline.fullmatch(f)) for f in seen),
+                        f"QEMU shows CPU {cpu} in {' and '.join(seen)}")
 
 
 def _order(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
@@ -183,7 +188,8 @@ def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
         j.check("K9", e.notes[cpu].pid == PLACEHOLDER_PID and not e.notes[cpu].function,
                 f"CPU {cpu} did not stop and its note is no placeholder")
         expected[cpu] = ""
-    parked = arch.get("registers", "parked")
+    # Who takes a CPU off may be stopped in the firmware, where others are parked.
+    parked = r"crash_stop_(here|park)|\w+_park" if s.hotplug else arch.get("registers", "parked")
     for cpu, note in enumerate(e.notes):
         pattern = expected.get(cpu, rf"(?!{parked})\w.*")
         j.check("K9", note.shows(pattern), f"note {cpu} shows {note.function or 'no registers'}, expected {pattern}")
@@ -241,6 +247,8 @@ def _image(j: _Judge, case: Case, e: Evidence) -> None:
     if case.mute and e.crash_kernel_at is not None:
         return
     reasons = ("no crash kernel is loaded", "crash kernel not booted:", "booting the crash kernel")
+    if case.scenario.image_is_bad:
+        reasons = ("crash kernel not booted: the checksum of its image is wrong",)
     j.check("K11", any(r in line for line in e.said for r in reasons), "nothing says what became of the crash kernel")
 
 
@@ -254,7 +262,9 @@ def _reboot(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
 
 def boots_crash_kernel(case: Case, e: Evidence) -> bool:
     """Is a crash kernel to boot? Where it may be missing for a reason, what the kernel said of it counts."""
-    if case.get("kdump") == "yes" and case.scenario.image_may_change:
+    if case.scenario.image_is_bad:
+        return False
+    if case.scenario.image_may_change:
         return any("booting the crash kernel" in line for line in e.said)
     return case.get("kdump") == "yes"
 
@@ -269,7 +279,7 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     booted = boots_crash_kernel(case, e)
     _owner(j, case, e)
     _losers(j, case, e)
-    _stop(j, case, e, arch)
+    _stop(j, case, e, arch, booted)
     _order(j, case, e, booted)
     _hang(j, case, e, arch, booted)
     if s.nested:
