@@ -305,6 +305,16 @@ static void new_owner_hangs(unsigned int variant)
 		CHECK(kernel_note(cpu).pid == NOTE_PID(cpu) || cpu == panic_cpu.counter);
 }
 
+/* The stopped CPUs have left cpu_online_mask: who takes over is in it, and so is stopped. */
+static void new_owner_hangs_in_a_notifier(unsigned int variant)
+{
+	scene(variant & 2);
+	place_ns[PLACE_NOTIFIER] = place_ns[PLACE_NOTIFIER + 1] = FOREVER;
+	CHECK_INT(kernel_boot(), MACHINE_RESTART);
+	CHECK_INT(log_count("hung in step"), 2);
+	CHECK_INT(event_count(EV_CAPTURE, ANY, ANY), 5);
+}
+
 /* A fault behind a takeover is one like any other. */
 static void fault_after_a_takeover(unsigned int variant)
 {
@@ -494,6 +504,7 @@ const struct test standby_tests[] = {
 	T_N(stage_that_is_extended_in_vain, 4),
 	T_N(owner_and_standby_hang, 4),
 	T_N(new_owner_hangs, 4),
+	T_N(new_owner_hangs_in_a_notifier, 4),
 	T_N(fault_after_a_takeover, 4),
 	T_N(old_owner_is_unreachable, 4),
 	T_N(unreachable_cpu_is_left_alone, 4),
