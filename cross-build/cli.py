@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 import re
 import signal
@@ -133,6 +134,13 @@ def audit_path(args: argparse.Namespace) -> int:
     return EXIT_FAILED if findings else EXIT_HELD
 
 
+def run_matrix(args: argparse.Namespace) -> int:
+    """Compile the layer for every kernel, architecture, compiler and variant."""
+    import matrix
+
+    return matrix.run(args)
+
+
 def show_list(args: argparse.Namespace) -> int:
     """What there is, and what this machine can run."""
     import shutil
@@ -169,7 +177,7 @@ def show_list(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crash-stop", description="One way to stop the other CPUs when Linux panics.",
                                      epilog="exit codes: 0 all held, 1 a check failed, 2 a build failed, 3 could not run, 4 all skipped")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|audit|list")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|audit|matrix|list")
     one = verbs.add_parser("panic", help="build a real kernel, boot it, panic it, show what happened")
     one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
@@ -201,6 +209,21 @@ def _parser() -> argparse.ArgumentParser:
     six.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     six.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default), or a kernel tree")
     six.set_defaults(run=audit_path)
+    seven = verbs.add_parser("matrix", help="compile for every kernel, architecture, compiler and variant, and compare")
+    seven.add_argument("cell", nargs="*", metavar="CELL", help="KERNEL/ARCH/COMPILER/VARIANT, or a pattern; or: merge DIR...")
+    seven.add_argument("--kernel", nargs="+", metavar="K", help="6.1, 6.12, 7.3 (default: these three), or a kernel tree")
+    seven.add_argument("--all", action="store_true", help="every cell; takes hours")
+    seven.add_argument("--list", action="store_true", help="name the cells, run none")
+    seven.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N", help="cells at a time (default: one per CPU)")
+    seven.add_argument("--again", action="store_true", help="also what an earlier run has shown")
+    seven.add_argument("--rerun-failed", action="store_true", help="only what failed in an earlier run")
+    seven.add_argument("--seed", type=int, default=0, metavar="N", help="for randconfig; default: another one each time")
+    seven.add_argument("--shard", default="", metavar="K/N", help="the K-th of N parts")
+    seven.add_argument("--on", choices=("slurm",), help="as a Slurm job array, on nodes that share the cache")
+    seven.add_argument("--results", metavar="DIR", help="where the JSON of each cell goes; default: in the cache")
+    seven.add_argument("--junit", metavar="FILE")
+    seven.add_argument("--ktap", metavar="FILE")
+    seven.set_defaults(run=run_matrix)
     four = verbs.add_parser("list", help="architectures, kernels, scenarios, rungs")
     four.add_argument("--support", action="store_true", help="a table: what each architecture can do on each kernel")
     four.set_defaults(run=show_list)

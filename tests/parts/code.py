@@ -7,8 +7,8 @@ import argparse
 import re
 import sys
 
+import lint
 import packages
-import series
 import sources
 import support
 from archs import ROOT
@@ -58,15 +58,11 @@ def mails(args: argparse.Namespace) -> Results:
 def style(args: argparse.Namespace) -> Results:
     """checkpatch --strict, kernel-doc, MAINTAINERS, SPDX, file sizes."""
     packages.need("perl", "git")
-    tree = sources.pristine("7.3")
+    tree = sources.pristine(lint.KERNEL)
     results: Results = []
-    files = [str(p.relative_to(ROOT)) for pattern in ("kernel/*.[ch]", "include/linux/*.h", "arch/*/kernel/*.[ch]")
-             for p in sorted(ROOT.glob(pattern))]
-    code, text = call(["perl", str(tree / "scripts/checkpatch.pl"), *series.CHECKPATCH, "-f", *files])
-    results.append(("checkpatch --strict is silent", text.strip().splitlines()[0] if text.strip() else ""))
-    code, text = call([str(tree / "scripts/kernel-doc"), "-none", "-Wall", *[str(ROOT / f) for f in files]])
-    noise = [l for l in text.splitlines() if "warning" in l or "rror" in l]
-    results.append(("kernel-doc is silent", noise[0] if noise else ""))
+    files = lint.files()
+    results.append(("checkpatch --strict is silent", "; ".join(lint.checkpatch(tree, files)[:1])))
+    results.append(("kernel-doc is silent", "; ".join(lint.kernel_doc(tree, files)[:1])))
     tracked = call(["git", "ls-files"])[1].split()
     unclaimed = []
     for name in tracked:

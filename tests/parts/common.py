@@ -42,9 +42,3 @@ def native(args: argparse.Namespace) -> list[Arch]:
     """Where the slice builds a stock kernel too: this machine's architecture; with --all or --arch every chosen one."""
     arches = chosen(args)
     return arches if args.all or args.arch else [a for a in arches if a.name == os.uname().machine] or arches[:1]
-
-
-def sources_of(arch: Arch) -> list[str]:
-    """What we add to a kernel of this architecture, as objects."""
-    return [str(p.relative_to(ROOT))[:-2] + ".o" for folder in (ROOT / "kernel", arch.folder / "kernel")
-            for p in sorted(folder.glob("*.c"))]
