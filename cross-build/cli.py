@@ -119,6 +119,15 @@ def write_series(args: argparse.Namespace) -> int:
     return EXIT_HELD
 
 
+def judge_console(args: argparse.Namespace) -> int:
+    """Judge a console that somebody recorded."""
+    import judge
+
+    if args.cpus is not None and args.cpus < 1:
+        raise Unusable(f"--cpus {args.cpus}: give 1 or more")
+    return judge.show(pathlib.Path(args.console), args.cpus)
+
+
 def show_list(args: argparse.Namespace) -> int:
     """What there is, and what this machine can run."""
     import shutil
@@ -155,7 +164,7 @@ def show_list(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crash-stop", description="One way to stop the other CPUs when Linux panics.",
                                      epilog="exit codes: 0 all held, 1 a check failed, 2 a build failed, 3 could not run, 4 all skipped")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|list")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|judge|list")
     one = verbs.add_parser("panic", help="build a real kernel, boot it, panic it, show what happened")
     one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
@@ -179,6 +188,10 @@ def _parser() -> argparse.ArgumentParser:
     five.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default), or a kernel tree")
     five.add_argument("-o", "--output", required=True, metavar="DIR", help="a folder that is not there yet")
     five.set_defaults(run=write_series)
+    six = verbs.add_parser("judge", help="judge a panic whose console was recorded over a serial line")
+    six.add_argument("console", metavar="CONSOLE.log", help="with any time stamps or none; see Documentation/boards.rst")
+    six.add_argument("--cpus", type=int, metavar="N", help="that were online, where the recording does not begin with the boot")
+    six.set_defaults(run=judge_console)
     four = verbs.add_parser("list", help="architectures, kernels, scenarios, rungs")
     four.add_argument("--support", action="store_true", help="a table: what each architecture can do on each kernel")
     four.set_defaults(run=show_list)
