@@ -104,18 +104,23 @@ def apply_to(args: argparse.Namespace) -> int:
 def write_series(args: argparse.Namespace) -> int:
     """Write the layer as patches to be sent."""
     import series
+    import vendor
 
+    form = archs.choose("form", args.form, [series.MAILS, *vendor.FORMS])
     packages.need(*packages.BASE, "git", "perl")
     out = pathlib.Path(args.output)
-    says = series.make(args.kernel, out)
+    says = series.make(args.kernel, out, form)
     patches = sorted(out.iterdir())
     nobody = {n for p in patches for n in re.findall(r"[\w.+-]+@[\w.-]+\.invalid\b", p.read_text())}
     print(*says, *(p.name for p in patches), *(f"before it is sent, {n} has to become a person" for n in sorted(nobody)), sep="\n")
     if says:
         print(f"{out}: checkpatch --strict is not silent, see above")
         return EXIT_FAILED
-    print(f"{out}: checkpatch --strict is silent\n"
-          f"  to apply: git am --empty=drop {out}/*.patch\n  to send:  git send-email {out}/*.patch")
+    print(f"{out}: checkpatch --strict is silent")
+    if form in vendor.NEXT:
+        print(vendor.NEXT[form].format(out=out.absolute()))
+    else:
+        print(f"  to apply: git am --empty=drop {out}/*.patch\n  to send:  git send-email {out}/*.patch")
     return EXIT_HELD
 
 
@@ -186,6 +191,8 @@ def _parser() -> argparse.ArgumentParser:
     three.set_defaults(run=apply_to)
     five = verbs.add_parser("series", help="write patches for git am, and for git send-email")
     five.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default), or a kernel tree")
+    five.add_argument("--for", dest="form", default="mails", metavar="FORM",
+                      help="mails (default); yocto: a kernel-cache feature; buildroot: a BR2_LINUX_KERNEL_PATCH folder")
     five.add_argument("-o", "--output", required=True, metavar="DIR", help="a folder that is not there yet")
     five.set_defaults(run=write_series)
     six = verbs.add_parser("judge", help="judge a panic whose console was recorded over a serial line")
