@@ -109,7 +109,7 @@ def write_series(args: argparse.Namespace) -> int:
     form = archs.choose("form", args.form, [series.MAILS, *vendor.FORMS])
     packages.need(*packages.BASE, "git", "perl")
     out = pathlib.Path(args.output)
-    says = series.make(args.kernel, out, form)
+    says = series.make(args.kernel, {form: out})
     patches = sorted(out.iterdir())
     nobody = {n for p in patches for n in re.findall(r"[\w.+-]+@[\w.-]+\.invalid\b", p.read_text())}
     print(*says, *(p.name for p in patches), *(f"before it is sent, {n} has to become a person" for n in sorted(nobody)), sep="\n")

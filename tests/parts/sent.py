@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
-import re
 import subprocess
 import tempfile
 
@@ -39,6 +38,7 @@ class Fresh:
         source = sources.pristine(kernel)
         self.tree = sources.CACHE / "trees" / f"{kernel}-sent"
         self.touched = sorted(series.touched(kernel))
+        self.new = [name for name, _ in apply.copies(apply.LAYER)]
         self.env = dict(os.environ, **WHO)
         if not (self.tree / ".git").exists():
             self.tree.mkdir(parents=True, exist_ok=True)
@@ -61,13 +61,10 @@ class Fresh:
         self.git("commit", "-q", "--allow-empty", "-m", message)
 
     def reset(self) -> None:
-        """Pristine again."""
+        """Pristine again, whatever a tool has made here that git does not know."""
         self.git("checkout", "-q", "-f", "--detach", BASE)
-
-    def keep_new(self, names: list[str]) -> None:
-        """Have git know files that another tool has made, so that reset() takes them away."""
-        self.git("add", "-f", "--", *[n for n in names if (self.tree / n).exists()])
-        self.git("commit", "-q", "--allow-empty", "-m", "what was made")
+        made = [name + end for name in (*self.touched, *self.new) for end in ("", ".rej", ".orig")]
+        self.git("clean", "-q", "-f", "-x", "--", *made)
 
     def differs(self, wanted: dict[str, bytes]) -> str:
         """The first file that is not what it is to be, or nothing."""
@@ -75,8 +72,7 @@ class Fresh:
             path = self.tree / name
             if not path.exists() or path.read_bytes() != data:
                 return f"{name} is not what apply makes of it"
-        left = [p for p in run(["git", "ls-files", "-o", "--", *{os.path.dirname(n) or n for n in wanted}], self.tree).split()
-                if p.endswith((".rej", ".orig"))]
+        left = [name + end for name in wanted for end in (".rej", ".orig") if (self.tree / (name + end)).exists()]
         return f"{left[0]} was left behind" if left else ""
 
 
@@ -137,7 +133,7 @@ def _builds(fresh: Fresh, kernel: str, arch: Arch) -> str:
         build.configure(one, log)
     except Unusable as error:
         # The core alone: no architecture selects what its option depends on.
-        if "CONFIG_CRASH_STOP " not in str(error) or (fresh.tree / arch.folder.name).exists():
+        if "CONFIG_CRASH_STOP " not in str(error) or (fresh.tree / "arch" / arch.folder.name / "kernel/crash_stop.c").exists():
             return str(error)
     on = "CONFIG_CRASH_STOP=y" in (out / ".config").read_text()
     changed = fresh.git("diff", "--name-only", BASE, "HEAD", "--", "kernel", f"arch/{arch.folder.name}").split()
@@ -159,9 +155,8 @@ def sent(args: argparse.Namespace) -> Results:
         wanted = apply.compute(fresh.tree, kernel, apply.LAYER, apply.LAYER_RULES, {})
         with tempfile.TemporaryDirectory() as tmp:
             folders = {form: pathlib.Path(tmp, form) for form in (*vendor.FORMS, series.MAILS)}
-            for form, folder in folders.items():
-                says = series.make(kernel, folder, form)
-                results.append((f"{kernel} for {form}: checkpatch --strict is silent", says[0] if says else ""))
+            says = series.make(kernel, folders)
+            results.append((f"{kernel} in each form: checkpatch --strict is silent", says[0] if says else ""))
             for form, tool in (("buildroot", _as_buildroot), ("yocto", _as_yocto)):
                 fresh.reset()
                 why = tool(fresh, folders[form]) or fresh.differs(wanted)
@@ -169,7 +164,6 @@ def sent(args: argparse.Namespace) -> Results:
                 fragment = next(p for p in sorted(folders[form].iterdir()) if p.suffix in (".cfg", ".fragment"))
                 results += [(f"{kernel} for {form}: the fragment survives on {arch.name}", _configured(fresh.tree, fragment, arch))
                             for arch in native(args)]
-                fresh.keep_new(list(wanted))
             fresh.reset()
             mails = sorted(folders[series.MAILS].glob("*.patch"))[1:]
             for mail in mails:
