@@ -62,6 +62,7 @@ class Panic:
     """One panic of a console: where, and all that is known of it."""
 
     line: int
+    printed: bool  # on the console, and not only found in a store
     evidence: Evidence
     booted_again: bool  # a kernel has booted afterwards, whichever
     ended: bool  # or this one has come to its end
@@ -111,6 +112,23 @@ def _boots(text: str) -> list[Boot]:
     return boots
 
 
+def _once(boots: list[Boot]) -> list[Boot]:
+    """Without a log that is shown again, as vmcore-dmesg does in a crash kernel: the microseconds give it away."""
+    seen: set[tuple[str, str]] = set()
+    kept: list[Boot] = []
+    for boot in boots:
+        at, report = boot.panic(), boot.said(r"^crash_stop: \d+/\d+ other CPUs stopped.*")
+        what = (boot.lines[at][1], report[0]) if at is not None and report else None
+        if what in seen and boot.is_crash_kernel:
+            boot = Boot(boot.lines[:at], boot.records)
+        elif what in seen:
+            kept[-1].records += boot.records
+            continue
+        kept.append(boot)
+        seen |= {what} - {None}
+    return kept
+
+
 def _transcript(first: Boot, after: list[Boot]) -> Transcript:
     """A panic and what came afterwards, with what init would have said."""
     at = first.panic() or 0
@@ -134,7 +152,7 @@ def _panic(before: Boot, after: list[Boot]) -> Panic:
     nowhere = Arch("", pathlib.Path(), configparser.ConfigParser())
     found = evidence.gather(_transcript(before, after), nowhere, evidence.Symbols(pathlib.Path(os.devnull)))
     cpus, rungs = before.said(r"Brought up \d+ nodes?, (\d+) CPUs?"), before.said(r"^crash_stop: rungs: (.*)")
-    return Panic(line=before.lines[before.panic() or 0][0] if before.lines else 1, evidence=found,
+    return Panic(line=before.lines[before.panic() or 0][0] if before.lines else 1, printed=before.panic() is not None, evidence=found,
                  booted_again=bool(after), ended=bool(before.said(r"---\[ end Kernel panic|^Rebooting in ")),
                  records=sum(len(b.records) for b in [before, *after]), cpus=int(cpus[1]) if cpus else None,
                  rungs=rungs[1] if rungs else None, lockdep=bool(before.said("Lock dependency validator")))
@@ -142,10 +160,12 @@ def _panic(before: Boot, after: list[Boot]) -> Panic:
 
 def read(path: pathlib.Path) -> list[Panic]:
     """Every panic of a recorded console, in order."""
-    boots = _boots(_text(path))
+    boots = _once(_boots(_text(path)))
     starts = [i for i, boot in enumerate(boots) if boot.panic() is not None]
-    if not starts and any(r[0].startswith("Panic#") for b in boots for r in b.records):
-        starts = [0]  # the console could not print, and the store has it all
+    if not starts:
+        # The console could not print, and the store has it all: of the boot before.
+        shown = [i for i, boot in enumerate(boots) if any(r[0].startswith("Panic#") for r in boot.records)]
+        starts = [max((i for i in range(at) if not boots[i].is_crash_kernel), default=at) for at in shown]
     if not starts:
         if not any(line.startswith(("Linux version ", "crash_stop: ")) for b in boots for _, line in b.lines):
             raise Unusable(f"{path}: not a console of Linux (no line of a boot, none of a panic); give what the serial line carried")

@@ -24,6 +24,7 @@ UNTOLD = {
     "K3": "there is no report line", "K4": "the test driver sees it, or a debugger", "K5": "the notes in the dump show it",
     "K6": "no record of the store is shown: after the restart, cat /sys/fs/pstore/dmesg-*",
     "K7": "nothing has faulted on the owner", "K9": "the notes are in the dump", "K10": "there is no report line",
+    "K11": "the console could not print",
     "K12": "the boot does not show lock debugging (PROVE_LOCKING)",
 }
 
@@ -94,7 +95,8 @@ def _judge(p: Panic, cpus: int | None) -> tuple[Judge, dict[str, str]]:
         if p.evidence.store:
             untold["K6"] = "a kernel has booted, and does not say that it is the crash kernel"
     _nested(j, p)
-    verdict.image(j, p.evidence)
+    if p.printed:  # what is said of it is behind the saved log
+        verdict.image(j, p.evidence)
     found = verdict.splats(p.evidence)
     if found or p.lockdep:
         j.check("K12", not found, f"a splat: {found[:1]}")

@@ -108,12 +108,23 @@ class Good(Console):
         bad = board("plain").replace("3/3 other", "2/2 other")
         self.assertEqual(self.judged(bad + board("wedged-kdump"))[0], EXIT_FAILED)
 
+    def test_a_log_that_is_shown_again_in_the_crash_kernel(self) -> None:
+        text = board("wedged-kdump")
+        panicked = text[: text.index("[    0.000000] Linux version", len(BOOT))]
+        for shown in (panicked, panicked[panicked.index("[    1.297751] Kernel panic"):]):
+            at = text.index("\n", text.index("elfcorehdr=")) + 1
+            code, out = self.judged(text[:at] + shown + text[at:])
+            self.assertEqual((code, out.count("panic 1 of 1")), (EXIT_HELD, 1), out)
+            self.assertIn("the crash kernel booted; a kernel booted", out)
+
     def test_a_console_that_could_not_print(self) -> None:
         text = board("plain")
         mute = BOOT + text[text.index("[    0.000000] Linux version", len(BOOT)):]
         code, out = self.judged(mute)
-        self.assertEqual(self.line(out, "K8"), "holds", out)
+        self.assertEqual((code, self.line(out, "K8"), self.line(out, "K11")), (EXIT_HELD, "holds", "cannot be told"), out)
+        self.assertIn("ipi nmi; not usable: xen", out)
         self.assertIn("3/3 other CPUs", out)
+        self.assertEqual(self.judged(mute.replace("4 CPUs", "5 CPUs", 1))[0], EXIT_FAILED)
 
     def test_a_store_that_is_not_shown_is_no_fault(self) -> None:
         code, out = self.judged(re.sub(r"(?m)^(<\d>|Panic#).*\n", "", board("plain")))
