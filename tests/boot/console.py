@@ -141,7 +141,8 @@ def _transcript(first: Boot, after: list[Boot]) -> Transcript:
     for record in (r for boot in [first, *after] for r in boot.records):
         if record[0].startswith("Panic#") and any(message in line for line in record):
             number = lines[-1][0]
-            lines += [(number, "guest: record pstore"), *((number, f"store| {line}") for line in record), (number, "guest: record ends")]
+            shown = ["guest: record pstore", *(f"store| {line}" for line in record), "guest: record ends"]
+            lines += [(number, line) for line in shown]
     # The boot tests know a restart by init; here a kernel that is no crash kernel is one.
     if any(not boot.is_crash_kernel for boot in after):
         lines.append((lines[-1][0], "guest: ready"))
@@ -152,8 +153,8 @@ def _panic(before: Boot, after: list[Boot]) -> Panic:
     nowhere = Arch("", pathlib.Path(), configparser.ConfigParser())
     found = evidence.gather(_transcript(before, after), nowhere, evidence.Symbols(pathlib.Path(os.devnull)))
     cpus, rungs = before.said(r"Brought up \d+ nodes?, (\d+) CPUs?"), before.said(r"^crash_stop: rungs: (.*)")
-    return Panic(line=before.lines[before.panic() or 0][0] if before.lines else 1, printed=before.panic() is not None, evidence=found,
-                 booted_again=bool(after), ended=bool(before.said(r"---\[ end Kernel panic|^Rebooting in ")),
+    return Panic(line=before.lines[before.panic() or 0][0] if before.lines else 1, printed=before.panic() is not None,
+                 evidence=found, booted_again=bool(after), ended=bool(before.said(r"---\[ end Kernel panic|^Rebooting in ")),
                  records=sum(len(b.records) for b in [before, *after]), cpus=int(cpus[1]) if cpus else None,
                  rungs=rungs[1] if rungs else None, lockdep=bool(before.said("Lock dependency validator")))
 
@@ -168,7 +169,8 @@ def read(path: pathlib.Path) -> list[Panic]:
         starts = [max((i for i in range(at) if not boots[i].is_crash_kernel), default=at) for at in shown]
     if not starts:
         if not any(line.startswith(("Linux version ", "crash_stop: ")) for b in boots for _, line in b.lines):
-            raise Unusable(f"{path}: not a console of Linux (no line of a boot, none of a panic); give what the serial line carried")
+            raise Unusable(f"{path}: not a console of Linux (no line of a boot, none of a panic); "
+                           "give what the serial line carried")
         raise Unusable(f"{path}: no panic in it; record on until the machine has panicked and restarted")
     # A crash kernel that panics itself still belongs to the panic before.
     ends = [next((n + 1 for n in starts if n > start), len(boots)) for start in starts]

@@ -50,13 +50,16 @@ def _stop(j: Judge, p: Panic, cpus: int | None) -> None:
         return
     verdict.stop_in_time(j, e)
     verdict.ran_on(j, e, e.not_stopped)
-    reports = {line for line in e.said if re.match(r"crash_stop: \d+/\d+ other CPUs", line)}
-    j.check("K10", len(reports) == 1, f"{len(reports)} different report lines")
-    j.check("K8", len(e.not_stopped) == e.others - e.stopped, f"{e.others - e.stopped} did not stop, and it names {sorted(e.not_stopped)}")
+    reports = [line for line in e.said if re.match(r"crash_stop: \d+/\d+ other CPUs", line)]
+    j.check("K10", len(reports) == 1, f"{len(reports)} report lines")
+    left = e.others - e.stopped
+    j.check("K8", len(e.not_stopped) == left, f"{left} did not stop, and it names {sorted(e.not_stopped)}")
     by = dict(re.findall(r"(\w[\w ]*?) (\d+)(?=[,)])", (re.search(r"\(.*?\)", e.report) or [""])[0]))
-    j.check("K8", sum(map(int, by.values())) == e.stopped, f"{e.stopped} stopped, and it says by what for {sum(map(int, by.values()))}")
+    by_all = sum(map(int, by.values()))
+    j.check("K8", by_all == e.stopped, f"{e.stopped} stopped, and it says by what for {by_all}")
     if cpus is not None:
-        j.check("K8", e.others + 1 == cpus, f"it speaks of {e.others} other CPUs, and {cpus} were there (--cpus N, if some were offline)")
+        j.check("K8", e.others + 1 == cpus,
+                f"it speaks of {e.others} other CPUs, and {cpus} were there (--cpus N, if some were offline)")
     if p.rungs is not None:
         usable = p.rungs.partition(";")[0].split()
         other = sorted(set(by) - {"by itself"} - set(usable))
@@ -75,7 +78,8 @@ def _order(j: Judge, p: Panic) -> bool:
     else:
         j.check("K6", p.ended or p.booted_again, "it came to no end; or the recording ends too early")
     if e.store:
-        j.check("K6", e.report is not None and any(e.report in line for line in e.store), "the stored log has no report line")
+        j.check("K6", e.report is not None and any(e.report in line for line in e.store),
+                "the stored log has no report line")
         early = verdict.said_of_the_image(e.store)
         j.check("K6", not early, f"the log was saved behind the crash kernel's turn: {early[:1]}")
     elif p.records:
@@ -112,7 +116,8 @@ def _facts(p: Panic) -> list[tuple[str, str]]:
     return [("rungs", p.rungs or "no line at boot says which"),
             ("report", e.report.removeprefix("crash_stop: ") if e.report else "none"),
             ("not stopped", ", ".join(f"cpu{c}" for c in sorted(e.not_stopped)) or ("none" if e.report else "not known")),
-            ("store", f"{len(e.store)} lines of this panic" if e.store else "shows another panic" if p.records else "not shown"),
+            ("store", f"{len(e.store)} lines of this panic" if e.store else
+             "shows another panic" if p.records else "not shown"),
             ("afterwards", "; ".join([*(line.removeprefix("crash_stop: ") for line in image[:1]), *after]) or "nothing")]
 
 

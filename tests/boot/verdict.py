@@ -77,7 +77,8 @@ def _rungs(j: Judge, case: Case, e: Evidence) -> None:
     j.check("K3", [name for name, there in e.rungs.items() if there] == usable.split(),
             f"debugfs says {e.rungs}, and usable are to be {usable}")
     j.check("K3", e.rungs_at_boot == usable, f"the line at boot says {e.rungs_at_boot or 'nothing'}, expected {usable}")
-    j.check("K3", set(e.rungs) == set(support.rungs_of_source(case.arch)), f"debugfs lists {list(e.rungs)}, not all rungs of the backend")
+    j.check("K3", set(e.rungs) == support.rungs_of_source(case.arch),
+            f"debugfs lists {list(e.rungs)}, not all rungs of the backend")
 
 
 def stop_in_time(j: Judge, e: Evidence) -> None:

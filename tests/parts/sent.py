@@ -106,15 +106,16 @@ def _as_buildroot(fresh: Fresh, folder: pathlib.Path) -> str:
 
 
 def _configured(tree: pathlib.Path, fragment: pathlib.Path, arch: Arch) -> str:
-    """Does the fragment survive? Merged as both tools do, by the kernel's own script."""
-    with tempfile.TemporaryDirectory() as tmp:
-        make = [*arch.get("arch", "make").split(), f"O={tmp}"]
-        run(["make", "-s", *make, "allnoconfig"], tree)
-        on = pathlib.Path(tmp, "smp.cfg")
-        on.write_text("CONFIG_SMP=y\n")
-        run([str(tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", tmp, f"{tmp}/.config", str(on), str(fragment)], tree)
-        run(["make", "-s", *make, "olddefconfig"], tree)
-        lines = pathlib.Path(tmp, ".config").read_text().splitlines()
+    """Does the fragment count, and survive? Merged as both tools do, by the kernel's own script."""
+    out = sources.CACHE / "build" / f"{tree.name}-fragment"
+    out.mkdir(parents=True, exist_ok=True)
+    off = out / "off.cfg"
+    off.write_text("CONFIG_SMP=y\n# CONFIG_CRASH_STOP is not set\n")
+    make = ["make", "-s", *arch.get("arch", "make").split(), f"O={out}"]
+    run([*make, "allnoconfig"], tree)
+    run([str(tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", str(out), str(out / ".config"), str(off), str(fragment)], tree)
+    run([*make, "olddefconfig"], tree)
+    lines = (out / ".config").read_text().splitlines()
     wanted = [l for l in fragment.read_text().splitlines() if l.startswith("CONFIG_")]
     lost = [l for l in wanted if l not in lines]
     return f"{lost[0]} did not survive" if lost or not wanted else ""

@@ -181,7 +181,7 @@ class Broken(Console):
         self.broken("K3", "nmi stopped CPUs", "plain", "rungs: ipi nmi;", "rungs: ipi; not usable: nmi;")
 
     def test_two_report_lines(self) -> None:
-        self.broken("K10", "2 different", "plain", r"^(\[.*crash_stop: )(3/3.*\n)", r"\1\2\g<1>1/1 other CPUs stopped in 3 us (ipi 1)\n", 1)
+        self.broken("K10", "2 report lines", "plain", r"^(\[.*crash_stop: )(3/3.*\n)", r"\1\2\g<1>1/1 other CPUs stopped in 3 us (ipi 1)\n", 1)
 
     def test_the_crash_kernel_comes_first(self) -> None:
         self.broken("K6", "before the stop", "wedged-kdump", r"^(\[.*3/3 other CPUs.*\n)((?:.*\n)*?)(.*booting the crash.*\n)", r"\3\2\1", 1)
