@@ -82,5 +82,6 @@ static int __init crash_stop_rungs_init(void)
 			    &rungs_fops);
 	return 0;
 }
+
 /* Behind the drivers that a rung may need. */
 late_initcall(crash_stop_rungs_init);
