@@ -106,18 +106,23 @@ def apply_to(args: argparse.Namespace) -> int:
 def write_series(args: argparse.Namespace) -> int:
     """Write the layer as patches to be sent."""
     import series
+    import vendor
 
+    form = archs.choose("form", args.form, [series.MAILS, *vendor.FORMS])
     packages.need(*packages.BASE, "git", "perl")
     out = pathlib.Path(args.output)
-    says = series.make(args.kernel, out)
+    says = series.make(args.kernel, {form: out})
     patches = sorted(out.iterdir())
     nobody = {n for p in patches for n in re.findall(r"[\w.+-]+@[\w.-]+\.invalid\b", p.read_text())}
     print(*says, *(p.name for p in patches), *(f"before it is sent, {n} has to become a person" for n in sorted(nobody)), sep="\n")
     if says:
         print(f"{out}: checkpatch --strict is not silent, see above")
         return EXIT_FAILED
-    print(f"{out}: checkpatch --strict is silent\n"
-          f"  to apply: git am --empty=drop {out}/*.patch\n  to send:  git send-email {out}/*.patch")
+    print(f"{out}: checkpatch --strict is silent")
+    if form in vendor.NEXT:
+        print(vendor.NEXT[form].format(out=out.absolute()))
+    else:
+        print(f"  to apply: git am --empty=drop {out}/*.patch\n  to send:  git send-email {out}/*.patch")
     return EXIT_HELD
 
 
@@ -139,6 +144,15 @@ def run_matrix(args: argparse.Namespace) -> int:
     import matrix
 
     return matrix.run(args)
+
+
+def judge_console(args: argparse.Namespace) -> int:
+    """Judge a console that somebody recorded."""
+    import judge
+
+    if args.cpus is not None and args.cpus < 1:
+        raise Unusable(f"--cpus {args.cpus}: give 1 or more")
+    return judge.show(pathlib.Path(args.console), args.cpus)
 
 
 def show_list(args: argparse.Namespace) -> int:
@@ -177,7 +191,7 @@ def show_list(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crash-stop", description="One way to stop the other CPUs when Linux panics.",
                                      epilog="exit codes: 0 all held, 1 a check failed, 2 a build failed, 3 could not run, 4 all skipped")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|audit|matrix|list")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|judge|audit|matrix|list")
     one = verbs.add_parser("panic", help="build a real kernel, boot it, panic it, show what happened")
     one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
@@ -203,6 +217,8 @@ def _parser() -> argparse.ArgumentParser:
     three.set_defaults(run=apply_to)
     five = verbs.add_parser("series", help="write patches for git am, and for git send-email")
     five.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default), or a kernel tree")
+    five.add_argument("--for", dest="form", default="mails", metavar="FORM",
+                      help="mails (default); yocto: a kernel-cache feature; buildroot: a BR2_LINUX_KERNEL_PATCH folder")
     five.add_argument("-o", "--output", required=True, metavar="DIR", help="a folder that is not there yet")
     five.set_defaults(run=write_series)
     six = verbs.add_parser("audit", help="what the crash path reaches in a linked kernel, and how deep its stack gets")
@@ -224,6 +240,10 @@ def _parser() -> argparse.ArgumentParser:
     seven.add_argument("--junit", metavar="FILE")
     seven.add_argument("--ktap", metavar="FILE")
     seven.set_defaults(run=run_matrix)
+    eight = verbs.add_parser("judge", help="judge a panic whose console was recorded over a serial line")
+    eight.add_argument("console", metavar="CONSOLE.log", help="with any time stamps or none; see Documentation/boards.rst")
+    eight.add_argument("--cpus", type=int, metavar="N", help="that were online, where the recording does not begin with the boot")
+    eight.set_defaults(run=judge_console)
     four = verbs.add_parser("list", help="architectures, kernels, scenarios, rungs")
     four.add_argument("--support", action="store_true", help="a table: what each architecture can do on each kernel")
     four.set_defaults(run=show_list)

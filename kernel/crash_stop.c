@@ -116,7 +116,7 @@ static const struct crash_rung *crash_next_rung(const struct crash_ladder *l)
 	unsigned int i;
 
 	for (i = l->next_rung; i < backend->nr_rungs; i++)
-		if (!backend->rungs[i].usable || backend->rungs[i].usable())
+		if (crash_rung_usable(&backend->rungs[i]))
 			return &backend->rungs[i];
 	return NULL;
 }

@@ -22,6 +22,12 @@ struct crash_clock {
 	u64 still_ns;
 };
 
+/* Can its signal be sent on this machine? */
+static inline bool crash_rung_usable(const struct crash_rung *rung)
+{
+	return !rung->usable || rung->usable();
+}
+
 /* kernel/crash_clock.c */
 void crash_clock_start(struct crash_clock *clock);
 u64 crash_clock_poll(struct crash_clock *clock);

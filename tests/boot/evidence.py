@@ -13,6 +13,7 @@ from qemu import NMI_PRESSED, Transcript
 
 # Not only at the start: what init says and what the kernel says can share a line.
 STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
+RUNGS = re.compile(r"crash_stop: rungs: ([\w ]+)")
 
 
 class Symbols:
@@ -80,6 +81,8 @@ class Evidence:
     restarted: bool = False
     store: list[str] = dataclasses.field(default_factory=list)  # lines of the Panic record
     store_name: str = ""
+    rungs: dict[str, bool] = dataclasses.field(default_factory=dict)  # which are usable, says debugfs
+    rungs_at_boot: str = ""  # and the line at boot
     decoded: str = ""  # a raw address of the stored log, decoded with what that log says
     pcs: list[list[str]] = dataclasses.field(default_factory=list)  # per reading, per CPU: the function
 
@@ -163,6 +166,10 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         line = raw if raw.startswith(("store|", "log|")) else STAMP.sub("", raw)
         if phase == "boot" and boot_cpu and (found := re.search(boot_cpu, line)):
             first = int(found[1])
+        if phase == "boot" and (found := RUNGS.match(line)):
+            e.rungs_at_boot = found[1]
+        elif phase == "first" and (found := re.match(r"guest: rung (\w+): (not )?usable", line)):
+            e.rungs[found[1]] = not found[2]
         if line.startswith("guest: crash kernel"):
             phase, e.crash_kernel_at = "crash kernel", at
             if found := re.search(r"(\d+) CPUs", line):
@@ -198,7 +205,7 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         e.crash_kernel_at = None
     if arch.get("store vmcore", "record") and not e.store:
         e.store, e.store_name = e.log, "vmcore"
-    if not e.dumps:
+    if not e.dumps and e.store and (e.report is None or any("crash_test: dump" in line for line in e.store)):
         # A legacy console cannot print in NMI context or on PREEMPT_RT; the log has it all.
         at = e.panics[0][0] if e.panics else 0.0
         e.panics.clear()

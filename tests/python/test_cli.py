@@ -63,6 +63,12 @@ class BadInput(unittest.TestCase):
             self.refuses("series", "--kernel", full, "-o", os.path.join(full, "series"), says="not a kernel tree")
             self.assertEqual(os.listdir(full), ["mine"])
 
+    def test_form_that_no_tool_takes(self) -> None:
+        self.refuses("series", "--for", "yokto", "-o", "/nonexistent/series", says="yokto: unknown form; known: yocto")
+
+    def test_no_cpus(self) -> None:
+        self.refuses("judge", "/nonexistent.log", "--cpus", "0", says="--cpus 0: give 1 or more")
+
     def test_nothing_cached_and_no_network(self) -> None:
         with tempfile.TemporaryDirectory() as empty:
             nowhere = os.path.join(empty, "apt.conf")

@@ -60,6 +60,9 @@ class Bad(unittest.TestCase):
     def test_a_warning_of_another_kind(self) -> None:
         self.fails("wedged-kdump", "K12: a splat", log("arm64", "wedged-kdump").replace("arm64/kernel/machine_kexec.c", "arm64/kernel/smp.c"))
 
+    def test_a_rung_that_this_way_to_boot_does_not_have(self) -> None:
+        self.fails("wedged", "K3: debugfs says", log("arm64", "wedged").replace("rung nmi: not usable", "rung nmi: usable"))
+
     def test_no_cpu_powered_itself_off(self) -> None:
         self.fails("plain-kdump--crash-smp", "K4: the crash kernel has 1 CPUs",
                    log("arm64", "plain-kdump--crash-smp").replace("crash kernel, 4 CPUs", "crash kernel, 1 CPUs"))
