@@ -21,11 +21,11 @@ from errors import EXIT_FAILED, EXIT_HELD, BuildFailed, Unusable
 
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/boot")]
 
-from parts import boots, code, litmus, machines, tree  # noqa: E402
+from parts import boots, code, kunit, litmus, machines, tree  # noqa: E402
 from parts.common import Results  # noqa: E402
 
 QUICK = (code.unit, code.mutants, code.verdicts, code.style, litmus.litmus)
-PARTS = QUICK + (machines.machines, tree.applies, code.mails, tree.identical, tree.compiles, tree.size, boots.boots, boots.variants, boots.compare)
+PARTS = QUICK + (machines.machines, tree.applies, code.mails, tree.identical, tree.compiles, tree.size, kunit.kunit, boots.boots, boots.variants, boots.compare)
 ON_REQUEST = (boots.repeat,)
 
 

@@ -33,6 +33,6 @@ def native(args: argparse.Namespace) -> list[Arch]:
 
 
 def sources_of(arch: Arch) -> list[str]:
-    """What we add to a kernel of this architecture, as objects."""
+    """What we add to a kernel of this architecture, as objects; its KUnit tests are built by the part "kunit"."""
     return [str(p.relative_to(ROOT))[:-2] + ".o" for folder in (ROOT / "kernel", arch.folder / "kernel")
-            for p in sorted(folder.glob("*.c"))]
+            for p in sorted(folder.glob("*.c")) if not p.stem.endswith("_test")]
