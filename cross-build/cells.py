@@ -15,6 +15,7 @@ import apply
 import archs
 import build
 import compilers
+import results
 import sources
 from archs import Arch
 from errors import Unusable
@@ -39,7 +40,7 @@ class Cell:
     @property
     def file(self) -> str:
         """The same as a file's name."""
-        return self.name.replace("/", ",")
+        return results.stem(self.name)
 
     @property
     def linked(self) -> bool:

@@ -36,9 +36,14 @@ class Result:
         return f"{kernel} {arch} {self.compiler or compiler} {variant}"
 
 
+def stem(cell: str) -> str:
+    """A cell's name as that of a file. No comma: a path with one cannot be given to gcc's -Wp."""
+    return cell.replace("/", "+")
+
+
 def write(folder: pathlib.Path, result: Result) -> None:
     """Write one result."""
-    text(folder / f"{result.cell.replace('/', ',')}.json", json.dumps(dataclasses.asdict(result), indent=1) + "\n")
+    text(folder / f"{stem(result.cell)}.json", json.dumps(dataclasses.asdict(result), indent=1) + "\n")
 
 
 def text(path: pathlib.Path, content: str) -> None:
@@ -55,7 +60,7 @@ def text(path: pathlib.Path, content: str) -> None:
 def read(folder: pathlib.Path, built: pathlib.Path | None = None) -> dict[str, Result]:
     """The results in a folder. One that says "running" and whose build folder nobody holds is of a run that was killed."""
     found = {}
-    for path in sorted(folder.glob("*,*,*,*.json")):
+    for path in sorted(folder.glob("*+*+*+*.json")):
         try:
             one = Result(**json.loads(path.read_text()))
             one.title
@@ -75,7 +80,7 @@ def merge(folders: list[pathlib.Path]) -> list[Result]:
             raise Unusable(f"{folder}: not a folder of results")
         here = read(folder)
         if not here:
-            raise Unusable(f"{folder}: has no results of cells (KERNEL,ARCH,COMPILER,VARIANT.json)")
+            raise Unusable(f"{folder}: has no results of cells (KERNEL+ARCH+COMPILER+VARIANT.json)")
         for name, one in here.items():
             if name in found and found[name].state != one.state:
                 raise Unusable(f"{name}: {found[name].state} in one folder, {one.state} in {folder}; "

@@ -62,7 +62,7 @@ def _matrix(*words: str, env: dict[str, str] | None = None) -> subprocess.Popen:
 
 
 def _states(folder: pathlib.Path) -> dict[str, dict]:
-    return {one["cell"]: one for one in (json.loads(p.read_text()) for p in folder.glob("*,*.json"))}
+    return {one["cell"]: one for one in (json.loads(p.read_text()) for p in folder.glob("*+*.json"))}
 
 
 def _wanted(names: tuple[str, ...], folder: pathlib.Path) -> Results:

@@ -289,7 +289,7 @@ class Results(Folder):
             results.merge([self.tmp / "none"])
         with self.assertRaisesRegex(Unusable, "has no results"):
             results.merge([self.tmp])
-        (self.tmp / "7.3,a,gcc,b.json").write_text("{")
+        (self.tmp / "7.3+a+gcc+b.json").write_text("{")
         with self.assertRaisesRegex(Unusable, "not a cell's result"):
             results.merge([self.tmp])
 
