@@ -24,10 +24,14 @@ sys.path.insert(0, str(archs.ROOT / "tests/boot"))
 SHOWN = ("plain", "wedged", "three", "dumper-fault")
 
 
-def _write_results(args: argparse.Namespace, runs: list) -> None:
+def _write_results(args: argparse.Namespace, shown: list[list]) -> None:
+    import page
     import report
 
+    runs = [run for case in shown for run in case]
     try:
+        if args.html:
+            page.write(pathlib.Path(args.html), shown)
         if args.json:
             report.write_json(pathlib.Path(args.json), runs)
         if args.junit:
@@ -59,7 +63,7 @@ def panic(args: argparse.Namespace) -> int:
     chosen = [known[archs.choose("architecture", name, list(known))] for name in args.arch or list(known)]
     if args.kernel not in apply.KERNELS and not pathlib.Path(args.kernel).is_dir():
         archs.choose("kernel", args.kernel, list(apply.KERNELS))
-    runs, skipped = [], 0
+    cases_shown, skipped = [], 0
     for arch in chosen:
         packages.need(*packages.BASE, *arch.get("arch", "packages").split())
         version = apply.kernel_version(pathlib.Path(args.kernel)) if args.kernel not in apply.KERNELS else args.kernel
@@ -75,9 +79,9 @@ def panic(args: argparse.Namespace) -> int:
                 print(f"[{number:2}/{len(cases)}] {case.name} on {kernel.title} {arch.name} ...", flush=True)
                 shown.append(boot.run(kernel, case))
             report.show(shown)
-            runs += shown
-            _write_results(args, runs)
-    judged = [r for r in runs if r.kernel.patched]
+            cases_shown.append(shown)
+            _write_results(args, cases_shown)
+    judged = [r for shown in cases_shown for r in shown if r.kernel.patched]
     print(f"\n{sum(r.verdict.passed for r in judged)} passed, {sum(not r.verdict.passed for r in judged)} failed"
           + (f", {skipped} skipped" if skipped else ""))
     if not judged:
@@ -163,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--boot", metavar="B", help="another way to boot, see crash-stop list")
     one.add_argument("--store", metavar="S", help="another store, see crash-stop list")
     one.add_argument("--stock", action="store_true", help="show the unpatched kernel beside it")
+    one.add_argument("--html", metavar="FILE", help="the timelines as a page, to be read without a network or a script")
     one.set_defaults(run=panic)
     two = verbs.add_parser("test", help="this project's tests")
     two.add_argument("--quick", action="store_true", help="those that take a minute")

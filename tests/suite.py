@@ -25,7 +25,8 @@ from parts import boots, code, litmus, tree  # noqa: E402
 from parts.common import Results  # noqa: E402
 
 QUICK = (code.unit, code.mutants, code.verdicts, code.style, litmus.litmus)
-PARTS = QUICK + (tree.applies, code.mails, tree.identical, tree.compiles, tree.size, boots.boots, boots.variants, boots.compare)
+PARTS = QUICK + (tree.applies, code.mails, tree.identical, tree.compiles, tree.size, boots.boots, boots.variants,
+                 boots.compare, code.pages)
 ON_REQUEST = (boots.repeat,)
 
 

@@ -58,6 +58,12 @@ def verdicts(args: argparse.Namespace) -> Results:
                    "test_verdict_arch")
 
 
+def pages(args: argparse.Namespace) -> Results:
+    """The timelines as a page, in a real browser: nothing overlaps, and every lane is labelled."""
+    packages.need(*packages.BROWSER)
+    return _python("test_page")
+
+
 def mails(args: argparse.Namespace) -> Results:
     """The series for each kernel: git am gives what apply gives, step by step, and checkpatch is silent."""
     return _python("test_series")
