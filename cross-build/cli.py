@@ -18,7 +18,7 @@ import rules
 import sources
 from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, EXIT_UNUSABLE, BuildFailed, Unusable
 
-sys.path.insert(0, str(archs.ROOT / "tests/boot"))
+sys.path[:0] = [str(archs.ROOT / "tests"), str(archs.ROOT / "tests/boot")]
 
 # What "panic" shows when nobody says what to do: the usual, the hostile, the concurrent.
 SHOWN = ("plain", "wedged", "three", "dumper-fault")
@@ -87,6 +87,13 @@ def panic(args: argparse.Namespace) -> int:
     if not judged:
         return EXIT_SKIPPED
     return EXIT_HELD if all(r.verdict.passed for r in judged) else EXIT_FAILED
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Measure stock beside patched, or let the gate judge what the patched kernel costs."""
+    import measure
+
+    return measure.run(args)
 
 
 def test(args: argparse.Namespace) -> int:
@@ -159,7 +166,7 @@ def show_list(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crash-stop", description="One way to stop the other CPUs when Linux panics.",
                                      epilog="exit codes: 0 all held, 1 a check failed, 2 a build failed, 3 could not run, 4 all skipped")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|list")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|bench|apply|series|list")
     one = verbs.add_parser("panic", help="build a real kernel, boot it, panic it, show what happened")
     one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
@@ -177,6 +184,19 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--times", type=int, default=20, metavar="N", help="how often the part \"repeat\" runs each scenario (more)")
     two.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at a time (default 2); those that fail are run again alone")
     two.set_defaults(run=test)
+    six = verbs.add_parser("bench", help="how long a panic takes, stock beside patched, on 1 to 64 CPUs")
+    six.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
+    six.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default)")
+    six.add_argument("--scenario", nargs="+", metavar="S", help="default: plain wedged three")
+    six.add_argument("--cpus", nargs="+", type=int, metavar="N", help="default: 1 2 4 ... as many as the machine can have")
+    six.add_argument("--times", type=int, default=5, metavar="N", help="runs of each kernel, in turn (default 5)")
+    six.add_argument("--boot", metavar="B", help="another way to boot, see crash-stop list")
+    six.add_argument("-o", "--output", default=str(sources.CACHE / "bench"), metavar="DIR",
+                     help="for the table, JSON and a picture of each architecture; default: %(default)s")
+    six.add_argument("--gate", action="store_true", help="count instructions only; 5 %% more than the baseline is a failure")
+    six.add_argument("--record", action="store_true", help="count instructions only, and put them into the baseline")
+    six.add_argument("--baseline", metavar="FILE", help="default: tests/boot/baseline.json")
+    six.set_defaults(run=bench)
     three = verbs.add_parser("apply", help="patch a kernel tree in place")
     three.add_argument("dir", metavar="DIR")
     three.set_defaults(run=apply_to)

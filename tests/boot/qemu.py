@@ -188,13 +188,13 @@ class Guest:
         self._dir.cleanup()
 
 
-def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
+def run(command: list[str], commands: list[str], last_word: str, restarts: bool = True) -> Transcript:
     """Boot, give the commands, and follow the machine until it has restarted.
 
     A command is given when the one before was answered; the last one panics.
     When the kernel has said last_word, or QEMU that it has ended, whichever comes
     first, its registers are read and the reset button is pressed. A second "guest:
-    ready" ends the run.
+    ready" ends the run; without restarts the last word does.
 
     A first kernel that falls silent while it boots says nothing about a panic
     (emulated ones do so now and then): the reset button is pressed again, a few
@@ -229,6 +229,9 @@ def run(command: list[str], commands: list[str], last_word: str) -> Transcript:
                     break
             if todo and line.startswith(("guest: ready", "guest: kexec", "guest: write", "guest: loop")):
                 guest.send(todo.pop(0))
+            if last_word in line and not restarts:
+                guest.transcript.end = "done"
+                break
             if (last_word in line or line == PANICKED) and boots == 1 and not guest.transcript.registers:
                 time.sleep(SETTLE_S)
                 guest.transcript.registers.append(guest.monitor.registers())

@@ -55,7 +55,7 @@ def _python(*modules: str) -> Results:
 def verdicts(args: argparse.Namespace) -> Results:
     """The verdict code on recorded consoles, and the other Python modules."""
     return _python("test_verdict", "test_apply", "test_build", "test_cli", "test_porting", "test_litmus", "test_firmware",
-                   "test_verdict_arch")
+                   "test_verdict_arch", "test_bench")
 
 
 def pages(args: argparse.Namespace) -> Results:

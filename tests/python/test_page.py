@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The page with the timelines, in a real browser: nothing overlaps, and every lane is labelled."""
+"""The page with the timelines and the benchmark's picture, in a real browser: nothing overlaps, every lane is labelled."""
 
 import re
 import unittest
 
 import runs
 import browser
+import chart
 import page
 import svg
 import timeline
@@ -111,7 +112,7 @@ class Seen(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.cases = shown()
         drawn = [timeline.of(runs.recorded("three"))]
-        more = [page.picture("many", [crowd(64), crowd(2)])]
+        more = [page.picture("many", [crowd(64), crowd(2)]), chart.picture(runs.benchmark())]
         for title, (pattern, by, _) in BROKEN.items():
             changed, times = re.subn(pattern, by, page.picture(title, drawn), count=1)
             assert times == 1, f"{title}: the picture has nothing of the kind"
@@ -121,11 +122,12 @@ class Seen(unittest.TestCase):
 
     def test_nothing_overlaps_and_every_lane_is_labelled(self) -> None:
         good = {t: one for t, one in self.seen.items() if t not in BROKEN}
-        self.assertEqual(len(good), 1 + len(self.cases) + 1)
+        self.assertEqual(len(good), 1 + len(self.cases) + 2)
         self.assertEqual([p for one in good.values() for p in one.problems], [])
         drawn = [timeline.of(r) for case in self.cases for r in case] + [crowd(64), crowd(2)]
+        pairs = 2 * 3  # stock and here, on three numbers of CPUs
         self.assertEqual(sum(one.lanes for one in good.values()),
-                         sum(len(t.lanes) + len(t.stages) + len(t.rungs) for t in drawn))
+                         pairs + sum(len(t.lanes) + len(t.stages) + len(t.rungs) for t in drawn))
 
     def test_what_is_broken_is_noticed(self) -> None:
         for title, (_, _, says) in BROKEN.items():
