@@ -62,7 +62,7 @@ class BadInput(unittest.TestCase):
         self.refuses("bench", "arm", "--cpus", "4", "64", says="--cpus 64: arm boots with 8 at most")
         self.refuses("bench", "x86_64", "--scenario", "late", says="late: unknown scenario; known: ")
         self.refuses("bench", "x86_64", "--boot", "many", says="many: unknown way to boot x86_64")
-        self.refuses("bench", "x86_64", "--gate", "--baseline", "/dev/null", says="/dev/null: no baseline can be read from it")
+        self.refuses("bench", "x86_64", "--gate", "--baseline", "/dev/null", says="/dev/null: no baseline can be read")
         self.refuses("bench", "x86_64", "--gate", "--record", says="give one of them")
 
     def test_nothing_cached_and_no_network(self) -> None:

@@ -99,7 +99,7 @@ BROKEN = {
                                     "texts overlap"),
     "a lane has no label": (r">cpu0<", "><", "a lane without a label"),
     "a lane has another's label": (r">cpu0<", ">cpu3<", "the lane of cpu0 is labelled cpu3"),
-    "a note leaves the picture": (r'<text class="note" x="[\d.]+"', '<text class="note" x="1000.0"', "out of the picture"),
+    "a note leaves the picture": (r'<text class="note" x="[\d.]+"', '<text class="note" x="1100.0"', "out of the picture"),
     "two bars meet": (r'(<rect class="ran" x="[\d.]+" y="[\d.]+" width="[\d.]+" height=")[\d.]+', r"\g<1>40",
                       "bars of two lanes"),
 }
