@@ -20,16 +20,20 @@ import rules
 import sources
 from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, EXIT_UNUSABLE, BuildFailed, Unusable
 
-sys.path.insert(0, str(archs.ROOT / "tests/boot"))
+sys.path[:0] = [str(archs.ROOT / "tests"), str(archs.ROOT / "tests/boot")]
 
 # What "panic" shows when nobody says what to do: the usual, the hostile, the concurrent.
 SHOWN = ("plain", "wedged", "three", "dumper-fault")
 
 
-def _write_results(args: argparse.Namespace, runs: list) -> None:
+def _write_results(args: argparse.Namespace, shown: list[list]) -> None:
+    import page
     import report
 
+    runs = [run for case in shown for run in case]
     try:
+        if args.html:
+            page.write(pathlib.Path(args.html), shown)
         if args.json:
             report.write_json(pathlib.Path(args.json), runs)
         if args.junit:
@@ -61,7 +65,7 @@ def panic(args: argparse.Namespace) -> int:
     chosen = [known[archs.choose("architecture", name, list(known))] for name in args.arch or list(known)]
     if args.kernel not in apply.KERNELS and not pathlib.Path(args.kernel).is_dir():
         archs.choose("kernel", args.kernel, list(apply.KERNELS))
-    runs, skipped = [], 0
+    cases_shown, skipped = [], 0
     for arch in chosen:
         packages.need(*packages.BASE, *arch.get("arch", "packages").split())
         version = apply.kernel_version(pathlib.Path(args.kernel)) if args.kernel not in apply.KERNELS else args.kernel
@@ -77,14 +81,21 @@ def panic(args: argparse.Namespace) -> int:
                 print(f"[{number:2}/{len(cases)}] {case.name} on {kernel.title} {arch.name} ...", flush=True)
                 shown.append(boot.run(kernel, case))
             report.show(shown)
-            runs += shown
-            _write_results(args, runs)
-    judged = [r for r in runs if r.kernel.patched]
+            cases_shown.append(shown)
+            _write_results(args, cases_shown)
+    judged = [r for shown in cases_shown for r in shown if r.kernel.patched]
     print(f"\n{sum(r.verdict.passed for r in judged)} passed, {sum(not r.verdict.passed for r in judged)} failed"
           + (f", {skipped} skipped" if skipped else ""))
     if not judged:
         return EXIT_SKIPPED
     return EXIT_HELD if all(r.verdict.passed for r in judged) else EXIT_FAILED
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Measure stock beside patched, or let the gate judge what the patched kernel costs."""
+    import measure
+
+    return measure.run(args)
 
 
 def test(args: argparse.Namespace) -> int:
@@ -191,7 +202,8 @@ def show_list(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crash-stop", description="One way to stop the other CPUs when Linux panics.",
                                      epilog="exit codes: 0 all held, 1 a check failed, 2 a build failed, 3 could not run, 4 all skipped")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|judge|audit|matrix|list")
+    verbs = parser.add_subparsers(dest="verb", required=True,
+                                  metavar="panic|test|bench|apply|series|judge|audit|matrix|list")
     one = verbs.add_parser("panic", help="build a real kernel, boot it, panic it, show what happened")
     one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
@@ -199,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--boot", metavar="B", help="another way to boot, see crash-stop list")
     one.add_argument("--store", metavar="S", help="another store, see crash-stop list")
     one.add_argument("--stock", action="store_true", help="show the unpatched kernel beside it")
+    one.add_argument("--html", metavar="FILE", help="the timelines as a page, to be read without a network or a script")
     one.set_defaults(run=panic)
     two = verbs.add_parser("test", help="this project's tests")
     two.add_argument("--quick", action="store_true", help="those that take a minute")
@@ -212,6 +225,19 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--without", nargs="+", metavar="WORD", help="words of a random panic to leave out")
     two.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at a time (default 2); those that fail are run again alone")
     two.set_defaults(run=test)
+    nine = verbs.add_parser("bench", help="how long a panic takes, stock beside patched, on 1 to 64 CPUs")
+    nine.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
+    nine.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default)")
+    nine.add_argument("--scenario", nargs="+", metavar="S", help="default: plain wedged three")
+    nine.add_argument("--cpus", nargs="+", type=int, metavar="N", help="default: 1 2 4 ... as many as the machine can have")
+    nine.add_argument("--times", type=int, default=5, metavar="N", help="runs of each kernel, in turn (default 5)")
+    nine.add_argument("--boot", metavar="B", help="another way to boot, see crash-stop list")
+    nine.add_argument("-o", "--output", default=str(sources.CACHE / "bench"), metavar="DIR",
+                     help="for the table, JSON and a picture of each architecture; default: %(default)s")
+    nine.add_argument("--gate", action="store_true", help="count instructions only; 5 %% more than the baseline is a failure")
+    nine.add_argument("--record", action="store_true", help="count instructions only, and put them into the baseline")
+    nine.add_argument("--baseline", metavar="FILE", help="default: tests/boot/baseline.json")
+    nine.set_defaults(run=bench)
     three = verbs.add_parser("apply", help="patch a kernel tree in place")
     three.add_argument("dir", metavar="DIR")
     three.set_defaults(run=apply_to)

@@ -28,7 +28,7 @@ from parts.common import Results  # noqa: E402
 QUICK = (code.unit, code.mutants, code.verdicts, code.style, litmus.litmus)
 PARTS = QUICK + (machines.machines, explorer.explore, tree.applies, code.mails, sent.sent, tree.identical, tree.compiles,
                  tree.size, matrix.matrix, kunit.kunit, audit.crash_path, boots.boots, boots.variants, boots.compare,
-                 campaign.campaign)
+                 code.pages, campaign.campaign)
 ON_REQUEST = (boots.repeat, matrix.cluster)
 
 

@@ -14,6 +14,8 @@ from qemu import NMI_PRESSED, Transcript
 # Not only at the start: what init says and what the kernel says can share a line.
 STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
 RUNGS = re.compile(r"crash_stop: rungs: ([\w ]+)")
+# Two lines that show the kernel's clock and the driver's at the same time.
+STAMPED = re.compile(r"\[ *(\d+\.\d{6})\].*?(crash_stop: \d+/\d+ other|crash_test: dump 1 begins)")
 
 
 class Symbols:
@@ -61,18 +63,22 @@ class Evidence:
     stopped: int | None = None
     others: int | None = None
     stop_us: int | None = None
+    signal_us: int = 0  # when the first rung was raised
     not_stopped: set[int] = dataclasses.field(default_factory=set)
     dumps: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)  # number, us, cpu
     dump_at: float | None = None
     dump_end_us: int | None = None
     crashed: set[int] = dataclasses.field(default_factory=set)  # CPUs that called panic() themselves
     running_on: set[int] | None = None
+    ran_until: dict[int, int] = dataclasses.field(default_factory=dict)  # cpu: us
+    stack_bytes: int | None = None  # in use where the log is saved
     how: dict[int, tuple[int, int, str]] = dataclasses.field(default_factory=dict)  # cpu: rung, us, message
     notifier_us: int | None = None
     nested: int = 0
     button: bool = False  # the operator's NMI was sent
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
-    crash_kernel_at: float | None = None
+    crash_kernel_at: float | None = None  # its init is there
+    crash_line_at: float | None = None  # its first line
     crash_cpus: int | None = None  # that the crash kernel has
     notes: list[Note] = dataclasses.field(default_factory=list)
     vmcoreinfo: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -146,12 +152,26 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.crashed = _cpus(found[1])
     elif found := re.match(r'crash_test: cpu (\d+) how (-?\d+) us (\d+) msg "(.*)"', line):
         e.how[int(found[1])] = int(found[2]), int(found[3]), found[4]
+    elif found := re.match(r"crash_test: last ran((?: \d+:\d+)*) us, (\d+) bytes of stack", line):
+        e.ran_until = {int(cpu): int(us) for cpu, us in re.findall(r"(\d+):(\d+)", found[1])}
+        e.stack_bytes = int(found[2])
     elif found := re.match(r"crash_test: dump ends at (\d+) us", line):
         e.dump_end_us = int(found[1])
     elif NMI_PRESSED in line:
         e.button = True
     elif found := re.match(r"crash_test: notifier at (\d+) us", line):
         e.notifier_us = int(found[1])
+
+
+def _signal_us(e: Evidence, lines: list[str]) -> int:
+    """When the first rung was raised: the report line was printed as the ladder ended."""
+    at: dict[str, float] = {}
+    for found in filter(None, map(STAMPED.search, lines)):
+        at.setdefault(found[2][:10], float(found[1]))
+    if len(at) < 2 or not e.dumps or e.stop_us is None:
+        return 0
+    since_report = (at["crash_test"] - at["crash_stop"]) * 1e6
+    return max(0, round(e.dumps[0][1] - since_report - e.stop_us))
 
 
 def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
@@ -177,7 +197,7 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         elif line.startswith("guest: first kernel"):
             phase = "again" if phase != "boot" else "first"
         elif phase == "first" and "Linux version" in line and e.panics:
-            e.crash_kernel_at = e.crash_kernel_at or at
+            e.crash_kernel_at = e.crash_line_at = at
             phase = "booting"
         if phase in ("first", "booting") and not line.startswith("store|"):
             if phase == "first":
@@ -202,7 +222,7 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         elif phase == "again" and line.startswith("guest: ready"):
             e.restarted = True
     if "guest: crash kernel" not in "\n".join(l for _, l in transcript.lines):
-        e.crash_kernel_at = None
+        e.crash_kernel_at = e.crash_line_at = None
     if arch.get("store vmcore", "record") and not e.store:
         e.store, e.store_name = e.log, "vmcore"
     if not e.dumps and e.store and (e.report is None or any("crash_test: dump" in line for line in e.store)):
@@ -211,6 +231,7 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         e.panics.clear()
         for line in e.store:
             _console_line(e, at, STAMP.sub("", line))
+    e.signal_us = _signal_us(e, [line for _, line in transcript.lines])
     offset = _offset(e.said, symbols)
     moved = int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset
     e.notes = [_note(h, arch, symbols, moved) for h in hexes]

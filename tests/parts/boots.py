@@ -11,8 +11,11 @@ import statistics
 import threading
 import time
 
+import bench
 import boot
 import build
+import chart
+import gate
 import guest
 import packages
 import report
@@ -22,9 +25,8 @@ from archs import Arch
 from parts.common import Results, chosen, native
 from scenarios import Case
 
-# What the stock kernel and ours do in turn, for the comparison; medians of so many.
+# Stock and ours in turn, for the comparison; medians of so many.
 COMPARE_RUNS = 3
-COMPARED = ("plain", "wedged", "three")
 # How often a case that failed is run again; it fails if any of these fails too. When
 # more cases fail, none is: what is broken would cost a timeout each time.
 RETRIES = 2
@@ -126,30 +128,19 @@ def variants(args: argparse.Namespace) -> Results:
 
 
 def compare(args: argparse.Namespace) -> Results:
-    """Stock beside patched, in turn: panic() to kmsg_dump in guest time. Times are shown, not judged."""
+    """Stock beside patched, in turn; times are shown, not judged, and instructions are, against the baseline."""
     results = []
     for arch in native(args):
         packages.need(*arch.get("arch", "packages").split())
         kernels = {patched: build.build("7.3", arch, patched) for patched in (False, True)}
-        print(f"{arch.name + ', panic() to kmsg_dump':34}{'stock':>12}{'here':>12}{'ratio':>8}   "
-              f"ms of guest time, medians of {COMPARE_RUNS} runs each in turn")
-        for name in COMPARED:
-            results.append((f"compare {arch.name} {name}", _compare_one(arch, kernels, name)))
+        print(f"{arch.name}, ms of guest time, {COMPARE_RUNS} runs each\n{chart.HEAD}")
+        for name in bench.COMPARED:
+            _, points = bench.measure(kernels, scenarios.case(scenarios.BY_NAME[name], arch, kernel="7.3"), COMPARE_RUNS)
+            print(*chart.rows(points), sep="\n", flush=True)
+            results += [(f"compare {arch.name} {name}", "" if p.ours.values else "kmsg_dump was not reached")
+                        for p in points if p.what == bench.DUMP]
+        results += gate.check(arch, kernels[True], gate.BASELINE)
     return results
-
-
-def _compare_one(arch: Arch, kernels: dict[bool, build.Kernel], name: str) -> str:
-    case = scenarios.case(scenarios.BY_NAME[name], arch, kernel="7.3")
-    us: dict[bool, list[int]] = {False: [], True: []}
-    for _ in range(COMPARE_RUNS):
-        for patched in (False, True):
-            dumps = boot.run(kernels[patched], case).evidence.dumps
-            us[patched] += [dumps[0][1]] if dumps else []
-    cells = {p: f"{statistics.median(v) / 1000:.1f}" if v else "never" for p, v in us.items()}
-    ratio = f"{statistics.median(us[True]) / statistics.median(us[False]):.2f}" if us[True] and us[False] else ""
-    spread = "  ".join(f"[{min(v) / 1000:.1f} .. {max(v) / 1000:.1f}]" for v in us.values() if v)
-    print(f"{name:34}{cells[False]:>12}{cells[True]:>12}{ratio:>8}   {spread}", flush=True)
-    return "" if us[True] else "kmsg_dump was not reached"
 
 
 def _recorded(record: pathlib.Path, digest: str) -> list[dict]:

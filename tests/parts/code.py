@@ -32,7 +32,7 @@ def mutants(args: argparse.Namespace) -> Results:
 
 
 # These build or boot something, and are parts of their own.
-SLOW = ("test_series",)
+SLOW = ("test_series", "test_page")
 
 
 def _python(*modules: str) -> Results:
@@ -48,6 +48,12 @@ def _python(*modules: str) -> Results:
 def verdicts(args: argparse.Namespace) -> Results:
     """The verdict code on recorded consoles, and the other Python modules."""
     return _python(*sorted(p.stem for p in (ROOT / "tests/python").glob("test_*.py") if p.stem not in SLOW))
+
+
+def pages(args: argparse.Namespace) -> Results:
+    """The timelines as a page, in a real browser: nothing overlaps, and every lane is labelled."""
+    packages.need(*packages.BROWSER)
+    return _python("test_page")
 
 
 def mails(args: argparse.Namespace) -> Results:
