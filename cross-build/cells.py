@@ -22,6 +22,7 @@ from errors import Unusable
 
 FOLDER = sources.CACHE / "matrix"  # where the cells are built
 
+
 @dataclasses.dataclass(frozen=True)
 class Cell:
     """One cell."""
