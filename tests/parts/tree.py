@@ -18,6 +18,8 @@ from errors import BuildFailed, Unusable
 from parts.common import Results, call, chosen, native
 
 SIZE_MAX = 12 * 1024
+# What has an option of its own is shown, and not counted.
+OPTIONS = {"kernel/crash_stop_rungs.o": "CONFIG_CRASH_STOP_RUNGS"}
 # Warnings in what we add; the compiler's and objtool's.
 OURS = re.compile(r"(crash_(stop|step|notify|clock)\w*|panic_mutex)\.[ch]:\d+:\d+: (warning|error).*|"
                   r"(crash_(stop|step|notify|clock)\w*|panic_mutex)\.o: warning: objtool.*")
@@ -117,10 +119,14 @@ def size(args: argparse.Namespace) -> Results:
             kernel = build.build("7.3", arch, patched)
             linked[patched] = [int(n) for n in call(["size", str(kernel.out / "vmlinux")])[1].splitlines()[1].split()[:3]]
         # The linker rounds whole sections up, so add what the objects hold.
-        text = call(["size", *[str(kernel.out / n) for n in objects.added(arch)]])[1].splitlines()[1:]
-        held = sum(int(n) for line in text for n in line.split()[:3])
+        names = objects.added(arch)
+        text = call(["size", *[str(kernel.out / n) for n in names]])[1].splitlines()[1:]
+        each = {name: sum(map(int, line.split()[:3])) for name, line in zip(names, text)}
+        apart = {OPTIONS[name]: each.pop(name) for name in OPTIONS}
+        held = sum(each.values())
         more = [there - before for before, there in zip(linked[False], linked[True])]
-        print(f"size: {arch.name}: our objects {held} bytes; vmlinux text {more[0]:+} data {more[1]:+} bss {more[2]:+}")
+        print(f"size: {arch.name}: our objects {held} bytes, {', '.join(f'{o} {n}' for o, n in apart.items())}; "
+              f"vmlinux text {more[0]:+} data {more[1]:+} bss {more[2]:+}")
         results.append((f"{arch.name}: the layer adds at most {SIZE_MAX} bytes",
                         "" if held <= SIZE_MAX and sum(more) <= 3 * SIZE_MAX
                         else f"{held} bytes in objects, {sum(more)} linked"))
