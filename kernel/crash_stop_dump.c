@@ -40,7 +40,7 @@
 #endif
 
 #define CRASH_PLACEHOLDER_PID	(-1)
-#define CRASH_PLACING_US	1000	/* for a note of a few hundred bytes */
+#define CRASH_PLACING_US	10000	/* for a few hundred bytes, and a hypervisor that takes the CPU */
 
 /* The registers of the oops that led to crash_kexec(). */
 static struct pt_regs *crash_regs;

@@ -441,6 +441,23 @@
 +if (cpumask_empty(to_cpumask(backtrace_mask)) || crash_part_late())
  	break;
 
+// rule: irq-include
+// file: kernel/irq/chip.c
+// kernels: 6.12 7.3
+@@ @@
+ #include <linux/irq.h>
++#include <linux/crash_stop.h>
+
+// rule: irq-resend
+// file: kernel/irq/chip.c
+// kernels: 6.12 7.3
+// On the way to the crash kernel nothing is sent again, and a CPU that was stopped
+// may hold the lock of the list that this looks into.
+@@ expression D; @@
+-clear_irq_resend(D);
++if (!panic_mutex_is_mine())
++	clear_irq_resend(D);
+
 // rule: irq-kexec-include
 // file: kernel/irq/kexec.c
 // kernels: 6.12

@@ -77,8 +77,7 @@ class Evidence:
     nested: int = 0
     button: bool = False  # the operator's NMI was sent
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
-    crash_kernel_at: float | None = None  # its init is there
-    crash_line_at: float | None = None  # its first line
+    crash_kernel_at: float | None = None  # its first line
     crash_cpus: int | None = None  # that the crash kernel has
     notes: list[Note] = dataclasses.field(default_factory=list)
     vmcoreinfo: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -91,6 +90,11 @@ class Evidence:
     rungs_at_boot: str = ""  # and the line at boot
     decoded: str = ""  # a raw address of the stored log, decoded with what that log says
     pcs: list[list[str]] = dataclasses.field(default_factory=list)  # per reading, per CPU: the function
+
+    @property
+    def crash_ms(self) -> float | None:
+        """From panic() to the crash kernel's first line, seen from outside."""
+        return (self.crash_kernel_at - self.panics[0][0]) * 1e3 if self.crash_kernel_at and self.panics else None
 
 
 def _cpus(text: str) -> set[int]:
@@ -191,13 +195,13 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         elif phase == "first" and (found := re.match(r"guest: rung (\w+): (not )?usable", line)):
             e.rungs[found[1]] = not found[2]
         if line.startswith("guest: crash kernel"):
-            phase, e.crash_kernel_at = "crash kernel", at
+            phase, e.crash_kernel_at = "crash kernel", e.crash_kernel_at or at
             if found := re.search(r"(\d+) CPUs", line):
                 e.crash_cpus = int(found[1])
         elif line.startswith("guest: first kernel"):
             phase = "again" if phase != "boot" else "first"
         elif phase == "first" and "Linux version" in line and e.panics:
-            e.crash_kernel_at = e.crash_line_at = at
+            e.crash_kernel_at = e.crash_kernel_at or at
             phase = "booting"
         if phase in ("first", "booting") and not line.startswith("store|"):
             if phase == "first":
@@ -222,7 +226,7 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         elif phase == "again" and line.startswith("guest: ready"):
             e.restarted = True
     if "guest: crash kernel" not in "\n".join(l for _, l in transcript.lines):
-        e.crash_kernel_at = e.crash_line_at = None
+        e.crash_kernel_at = None
     if arch.get("store vmcore", "record") and not e.store:
         e.store, e.store_name = e.log, "vmcore"
     if not e.dumps and e.store and (e.report is None or any("crash_test: dump" in line for line in e.store)):

@@ -38,6 +38,7 @@ class Scenario:
     nested: tuple[str, ...] = ()  # the callbacks that fault: dumper, notifier
     redirected: int | None = None  # CPU whose panic another one runs
     image_may_change: bool = False  # the crash kernel may be missing for a reason that is printed
+    image_is_bad: bool = False  # it is loaded, and is not booted
     all_wedged: bool = False
     hotplug: tuple[int, ...] = ()  # CPUs that come and go, and may be offline
     reboot: int | None = None
@@ -88,6 +89,7 @@ SCENARIOS = [
              nested=("dumper",)),
     Scenario("kexec-load", "a crash kernel is being loaded meanwhile", "panic=1", image_may_change=True,
              before=("loop-kexec",)),
+    Scenario("bad-image", "the crash kernel's image has changed since it was loaded", "panic=1 spoil=1", image_is_bad=True),
     Scenario("crash-hotplug", "a CPU goes and comes meanwhile", "panic=1", image_may_change=True, hotplug=(3,),
              before=("loop-hotplug 3",)),
     Scenario("reboot-force", "reboot=force, which once switched the stop off", "panic=1 wedged=2", wedged=(2,),
@@ -184,7 +186,7 @@ class Case:
     def stored(self) -> bool:
         """Is there a store that shows the log afterwards?"""
         needs = self.arch.get(f"store {self.get('store')}", "needs")
-        return not needs or self.get(needs) == "yes"
+        return not needs or (self.get(needs) == "yes" and not self.scenario.image_is_bad)
 
     @property
     def impossible(self) -> str:
@@ -193,6 +195,8 @@ class Case:
             return self.scenario.why_not
         if not self.scenario.panics and self.get("kdump") == "yes":
             return "a reboot boots no crash kernel"
+        if self.scenario.image_is_bad and self.get("kdump") == "no":
+            return "no image is loaded"
         why = self.arch.get("impossible", self.scenario.name)
         if why and self.scenario.name not in self.data("can").split():
             return why

@@ -62,9 +62,7 @@ def rungs_of(run: Run) -> list[str]:
 
 def crash_kernel_us(e: Evidence) -> int | None:
     """From the panic message to the crash kernel's first line, seen from outside."""
-    if e.crash_line_at is None or not e.panics:
-        return None
-    return round((e.crash_line_at - e.panics[0][0]) * 1e6)
+    return None if e.crash_ms is None else round(e.crash_ms * 1000)
 
 
 def stopped_us(e: Evidence) -> int | None:

@@ -28,6 +28,7 @@ LOSER_US = 10_000
 # include/linux/crash_stop.h and kernel/crash_stop_dump.c
 STATE_RUNNING, STATE_STOPPED, NOTE_REGS, PLACEHOLDER_PID = 0, 4, 4, -1
 BOOTING = "booting the crash kernel"
+BAD_IMAGE = "crash kernel not booted: the checksum of its image is wrong"
 
 
 @dataclasses.dataclass
@@ -244,6 +245,8 @@ def _reboot(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
 
 def boots_crash_kernel(case: Case, e: Evidence) -> bool:
     """Is a crash kernel to boot? Where it may be missing for a reason, what the kernel said of it counts."""
+    if case.scenario.image_is_bad:
+        return False
     if case.get("kdump") == "yes" and case.scenario.image_may_change:
         return any(BOOTING in line for line in e.said)
     return case.get("kdump") == "yes"
@@ -276,6 +279,8 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
         j.check("K10", e.owner in s.owners and bool(e.dumps), "the panic's owner did not get to save the log")
     if not case.mute or e.crash_kernel_at is None:
         image(j, e)
+    if s.image_is_bad:
+        j.check("K11", any(BAD_IMAGE in line for line in e.said), "nothing says that the image is not what was loaded")
     found = splats(e)
     allowed = case.data("warns_unstopped") if case.unstopped else ""
     if not s.warns:

@@ -27,6 +27,7 @@ from scenarios import Case
 
 # Stock and ours in turn, for the comparison; medians of so many.
 COMPARE_RUNS = 3
+COMPARED = (*((name, "no") for name in bench.COMPARED), ("plain", "yes"), ("wedged", "yes"))  # with a crash kernel or not
 # How often a case that failed is run again; it fails if any of these fails too. When
 # more cases fail, none is: what is broken would cost a timeout each time.
 RETRIES = 2
@@ -133,12 +134,14 @@ def compare(args: argparse.Namespace) -> Results:
     for arch in native(args):
         packages.need(*arch.get("arch", "packages").split())
         kernels = {patched: build.build("7.3", arch, patched) for patched in (False, True)}
-        print(f"{arch.name}, ms of guest time, {COMPARE_RUNS} runs each\n{chart.HEAD}")
-        for name in bench.COMPARED:
-            _, points = bench.measure(kernels, scenarios.case(scenarios.BY_NAME[name], arch, kernel="7.3"), COMPARE_RUNS)
+        print(f"{arch.name}, ms, {COMPARE_RUNS} runs each\n{chart.HEAD}")
+        for name, kdump in COMPARED:
+            case = scenarios.case(scenarios.BY_NAME[name], arch, kernel="7.3", kdump=kdump)
+            _, points = bench.measure(kernels, case, COMPARE_RUNS)
             print(*chart.rows(points), sep="\n", flush=True)
-            results += [(f"compare {arch.name} {name}", "" if p.ours.values else "kmsg_dump was not reached")
-                        for p in points if p.what == bench.DUMP]
+            results += [(f"compare {arch.name} {case.name}, {p.what}", "" if len(p.ours.values) == COMPARE_RUNS else
+                         f"reached in {len(p.ours.values)} of {COMPARE_RUNS} runs")
+                        for p in points if p.what in (bench.DUMP, bench.CRASH_KERNEL)]
         results += gate.check(arch, kernels[True], gate.BASELINE)
     return results
 
@@ -165,7 +168,7 @@ def repeat(args: argparse.Namespace) -> Results:
             e = run.evidence
             with _printing, record.open("a") as out:
                 out.write(json.dumps({"kernel": digest, "case": case.name, "passed": run.verdict.passed, "stop_us": e.stop_us,
-                                      "dump_us": e.dumps[0][1] if e.dumps else None}) + "\n")
+                                      "dump_us": e.dumps[0][1] if e.dumps else None, "crash_ms": e.crash_ms}) + "\n")
             if run.verdict.passed:
                 run.log.unlink()
             else:
@@ -186,14 +189,13 @@ def repeat(args: argparse.Namespace) -> Results:
 
 
 def _table(arch: Arch, cases: list[Case], found: list[dict]) -> str:
-    """What came of each case so far."""
-    lines = [f"{arch.name + ', Linux 7.3':28} {'passed':>9} {'stopped in, median us':>22} {'slowest':>9} "
-             f"{'panic() to kmsg_dump, median us':>33}"]
+    """What came of each case so far: guest time, and outside time to the crash kernel's first line."""
+    lines = [f"{arch.name + ', Linux 7.3':34} {'passed':>9} {'stopped in, median us':>22} {'slowest':>9} "
+             f"{'to kmsg_dump, us':>17} {'to the crash kernel, ms':>24}"]
     for name in (case.name for case in cases):
         runs = [r for r in found if r["case"] == name]
-        stop = [r["stop_us"] for r in runs if r["stop_us"] is not None]
-        dump = [r["dump_us"] for r in runs if r["dump_us"] is not None]
-        median, slowest = (f"{statistics.median(stop):.0f}", f"{max(stop)}") if stop else ("-", "-")
-        dumped = f"{statistics.median(dump):.0f}" if dump else "-"
-        lines.append(f"{name:28} {sum(r['passed'] for r in runs):4} of {len(runs):2} {median:>22} {slowest:>9} {dumped:>33}")
+        stop, dump, crash = ([r[key] for r in runs if r.get(key) is not None] for key in ("stop_us", "dump_us", "crash_ms"))
+        median = [f"{statistics.median(v):.0f}" if v else "-" for v in (stop, dump, crash)]
+        lines.append(f"{name:34} {sum(r['passed'] for r in runs):4} of {len(runs):2} {median[0]:>22} "
+                     f"{max(stop) if stop else '-':>9} {median[1]:>17} {median[2]:>24}")
     return "\n".join(lines) + "\n"

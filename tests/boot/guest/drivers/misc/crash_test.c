@@ -21,6 +21,7 @@
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
  *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn
  *	slow=1		that dumper takes its time, which late CPUs use to stop
+ *	spoil=1		the crash kernel's image is not what was loaded
  *
  * All other CPUs run crash_test_busy(). Each CPU counts while it runs, and notes
  * the time, so that the first dumper can tell which ones still do and when the
@@ -36,6 +37,7 @@
 #include <linux/init.h>
 #include <linux/irq_work.h>
 #include <linux/kernel.h>
+#include <linux/kexec.h>
 #include <linux/kmsg_dump.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
@@ -75,7 +77,7 @@ static enum role roles[NR_CPUS];
 static DEFINE_PER_CPU(unsigned long, beats);
 static DEFINE_PER_CPU(cycles_t, ran_at);
 static char dumper_how[16], notifier_how[16];
-static bool slow_dumper, hold_lock;
+static bool slow_dumper, hold_lock, spoil;
 static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
 static int together;		/* CPUs that crash at the same time */
 static bool reboot_first, dump_first, inside_dump, hotplug_first, inside_hotplug;
@@ -495,12 +497,33 @@ static void parse(char *line)
 			slow_dumper = true;
 		if (!strcmp(word, "hold"))
 			hold_lock = true;
+		if (!strcmp(word, "spoil"))
+			spoil = true;
 		if (!strcmp(word, "coming") || !strcmp(word, "going"))
 			hotplug_first = true;
 		if ((!strcmp(word, "stagger") && kstrtouint(value, 10, &stagger_us)) ||
 		    (!strcmp(word, "after") && kstrtouint(value, 10, &after_us)))
 			pr_err("bad number %s\n", value);
 	}
+}
+
+/* A byte of the largest segment, which is the kernel: no other is sure to have a checksum. */
+static void spoil_image(void)
+{
+#ifdef CONFIG_CRASH_DUMP
+	struct kexec_segment *largest;
+	int i;
+
+	if (!kexec_crash_image)
+		return;
+	largest = kexec_crash_image->segment;
+	for (i = 1; i < kexec_crash_image->nr_segments; i++)
+		if (kexec_crash_image->segment[i].bufsz > largest->bufsz)
+			largest = &kexec_crash_image->segment[i];
+	arch_kexec_unprotect_crashkres();
+	*((u8 *)phys_to_virt(largest->mem) + largest->bufsz / 2) ^= 1;
+	arch_kexec_protect_crashkres();
+#endif
 }
 
 static void calibrate(void)
@@ -531,6 +554,8 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	pr_emerg("%lu cycles per ms\n", cycles_per_ms);
 	/* A raw address, for whoever wants to show that the log alone decodes it. */
 	pr_emerg("panic() will be called at 0x%lx\n", (unsigned long)crash_test_panic);
+	if (spoil)
+		spoil_image();
 	panic_at = get_cycles();	/* until a crashing CPU says better (sysrq, lkdtm) */
 
 	start = get_cycles();
