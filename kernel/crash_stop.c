@@ -68,10 +68,11 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 	for_each_cpu(cpu, &l->left) {
 		struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
 
+		/* A reboot and the panic that overtakes it may both write: either is right. */
 		if (crash_stop_cpu_stopped(cpu)) {
 			/* it has said how */
 		} else if (rung && rung->stopped && rung->stopped(cpu)) {
-			p->how = rung - arch_crash_stop_backend()->rungs;
+			WRITE_ONCE(p->how, rung - arch_crash_stop_backend()->rungs);
 			/* Pairs as an acknowledgment does: remote.litmus. */
 			atomic_set_release(&p->state, CRASH_CPU_STOPPED);
 		} else if (!cpu_online(cpu)) {
@@ -79,7 +80,7 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 		} else {
 			continue;
 		}
-		p->us = div_u64(l->clock.ns, NSEC_PER_USEC);
+		WRITE_ONCE(p->us, div_u64(l->clock.ns, NSEC_PER_USEC));
 		cpumask_clear_cpu(cpu, &l->left);
 		progress = true;
 	}
@@ -102,12 +103,9 @@ static void crash_targets(struct crash_ladder *l)
 {
 	unsigned int cpu;
 
-	for_each_online_cpu(cpu) {
-		if (cpu == raw_smp_processor_id() || cpumask_test_cpu(cpu, &l->seen))
-			continue;
-		cpumask_set_cpu(cpu, &l->seen);
-		cpumask_set_cpu(cpu, &l->left);
-	}
+	for_each_online_cpu(cpu)
+		if (cpu != raw_smp_processor_id() && !cpumask_test_and_set_cpu(cpu, &l->seen))
+			cpumask_set_cpu(cpu, &l->left);
 }
 
 static const struct crash_rung *crash_next_rung(const struct crash_ladder *l)
@@ -172,18 +170,18 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 	crash_collect(l, NULL);
 }
 
-static void crash_sum_up(const struct crash_ladder *l)
+static void crash_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 {
 	struct crash_stop_result r = { .left = &l->left };
-	unsigned int cpu;
+	int cpu, how;
 
 	for_each_cpu(cpu, &l->seen) {
-		int how = per_cpu(crash_stop_cpu, cpu).how;
-
 		r.cpus++;
 		if (cpumask_test_cpu(cpu, &l->left))
 			continue;
 		r.stopped++;
+		/* Behind the acknowledgment that crash_collect() saw: acknowledge.litmus. */
+		how = READ_ONCE(per_cpu(crash_stop_cpu, cpu).how);
 		if (how == CRASH_BY_ITSELF)
 			r.by_itself++;
 		else
@@ -191,7 +189,8 @@ static void crash_sum_up(const struct crash_ladder *l)
 	}
 	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
 	crash_result = r;
-	if (arch_crash_stop_backend()->capture)
+	/* Only the owner, which nobody stops: half a placeholder would stay. */
+	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
 		for_each_cpu(cpu, &l->seen)
 			crash_stop_placeholder(cpu);
 }
@@ -231,10 +230,10 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	if (l->done)
 		goto out;
 	if (why == CRASH_STOP_PANIC) {
-		/* The panic inherits what a reboot has stopped. */
 		if (!l->next_rung) {
-			cpumask_copy(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen);
-			cpumask_clear_cpu(this_cpu, &l->seen);
+			/* Inherit what a reboot, which may go on, has seen: inherit.litmus. */
+			data_race(cpumask_andnot(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen,
+						 cpumask_of(this_cpu)));
 			cpumask_copy(&l->left, &l->seen);
 		}
 		atomic_set(&crash_stopper, this_cpu);
@@ -250,7 +249,7 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	/* A reboot that was held up on the way must not speak for the panic. */
 	if (panic_mutex_is_lost())
 		crash_stop_self(NULL);
-	crash_sum_up(l);
+	crash_sum_up(l, why);
 	l->done = true;
 
 	if (backend->after_stop)

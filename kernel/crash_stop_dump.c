@@ -40,7 +40,7 @@
 #endif
 
 #define CRASH_PLACEHOLDER_PID	(-1)
-#define CRASH_PLACING_US	10000	/* for a few hundred bytes, and a hypervisor that takes the CPU */
+#define CRASH_PLACING_US	10000	/* for a hypervisor that takes the CPU away */
 
 /* The registers of the oops that led to crash_kexec(). */
 static struct pt_regs *crash_regs;

@@ -131,6 +131,31 @@
 +else
 +	crash_kexec_wait_realmode(E);
 
+// rule: ppc-xics-queue
+// file: arch/powerpc/sysdev/xics/xics-common.c
+// Every CPU that comes up asks, and one that leaves for a crash kernel: that may take
+// no lock.
+// after: static struct ics *xics_ics;
++
++#ifdef CONFIG_PPC_RTAS
++static noinline bool xics_has_queue(void)
++{
++	static int found = -1;
++
++	if (found < 0)
++		found = rtas_indicator_present(GLOBAL_INTERRUPT_QUEUE, NULL);
++	return found;
++}
++#endif
+
+// rule: ppc-xics-ask
+// file: arch/powerpc/sysdev/xics/xics-common.c
+@@ @@
+-if (!rtas_indicator_present(GLOBAL_INTERRUPT_QUEUE, NULL))
++if (IS_ENABLED(CONFIG_CRASH_STOP) ? !xics_has_queue() :
++    !rtas_indicator_present(GLOBAL_INTERRUPT_QUEUE, NULL))
+ 	return;
+
 // rule: ppc-die-include
 // file: arch/powerpc/kernel/traps.c
 @@ @@

@@ -47,6 +47,7 @@ mutants()
 	online_cpu_runs_on|crash_stop_cpu|/^void crash_stop_cpu_online/,$s/if (crash_stop_wanted())/if (0)/
 	poll_does_not_park|crash_stop_cpu|s/if (panic_mutex_is_lost() || crash_stop_wanted())/if (0)/
 	no_placeholder|crash_stop|s/crash_stop_placeholder(cpu);/;/
+	placeholder_by_a_reboot|crash_stop|s/if (why == CRASH_STOP_PANIC && /if (/
 	placeholder_only_for_the_running|crash_stop|s/for_each_cpu(cpu, &l->seen)$/for_each_cpu(cpu, \&l->left)/
 	budget_not_restarted|crash_stop|s/crash_collect(l, rung) || patient ?/(crash_collect(l, rung), patient) ?/
 	rung_without_an_end|crash_stop|s/ && rung_ns < max_ns)/)/
@@ -59,7 +60,7 @@ mutants()
 	offline_cpu_is_counted|crash_stop|s/cpumask_clear_cpu(cpu, &l->seen);/;/
 	remote_stop_ignored|crash_stop|s/rung && rung->stopped &&/0 \&\&/
 	reboot_not_inherited|crash_stop|s/if (!l->next_rung) {/if (0) {/
-	inherits_itself|crash_stop|s/cpumask_clear_cpu(this_cpu, &l->seen);//
+	inherits_itself|crash_stop|s/cpumask_of(this_cpu)/\&(struct cpumask){}/
 	reboot_goes_on_in_a_panic|crash_stop|/^\t\tif (panic_mutex_is_lost())/,+1d
 	held_up_reboot_speaks_for_the_panic|crash_stop|/^\tcrash_climb(l, why);/,/crash_sum_up/s/if (panic_mutex_is_lost())/if (0)/
 	second_reboot_goes_on|crash_stop|s/&& old != this_cpu)/\&\& old == this_cpu)/

@@ -52,6 +52,7 @@ void machine_point(void);
 #define barrier()		__asm__ volatile("" ::: "memory")
 #define READ_ONCE(x)		(machine_point(), __atomic_load_n(&(x), __ATOMIC_RELAXED))
 #define WRITE_ONCE(x, v)	(machine_point(), __atomic_store_n(&(x), v, __ATOMIC_RELAXED))
+#define data_race(expr)		(expr)
 #define smp_mb()		(machine_point(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
 
 typedef struct { int counter; } atomic_t;
@@ -86,8 +87,13 @@ extern struct cpumask shim_online;
 #define CPUMASK_BITS(m)			__atomic_load_n(&(m)->bits, __ATOMIC_RELAXED)
 #define cpumask_test_cpu(cpu, m)	((CPUMASK_BITS(m) >> (cpu)) & 1)
 #define cpumask_set_cpu(cpu, m)		((void)CPUMASK_OP(fetch_or, m, 1ul << (cpu)))
+#define cpumask_test_and_set_cpu(cpu, m) ((CPUMASK_OP(fetch_or, m, 1ul << (cpu)) >> (cpu)) & 1)
 #define cpumask_clear_cpu(cpu, m)	((void)CPUMASK_OP(fetch_and, m, ~(1ul << (cpu))))
 #define cpumask_copy(to, from)		((void)CPUMASK_OP(store_n, to, CPUMASK_BITS(from)))
+#define cpumask_of(cpu)			(&(struct cpumask){ 1ul << (cpu) })
+#define cpumask_andnot(to, a, b)	\
+	({ cpumask_copy(to, &(struct cpumask){ CPUMASK_BITS(a) & ~CPUMASK_BITS(b) }); \
+	   !cpumask_empty(to); })
 #define cpumask_empty(m)		(!CPUMASK_BITS(m))
 #define cpumask_pr_args(m)		NR_CPUS, (m)
 static inline unsigned int cpumask_next(int cpu, const struct cpumask *m)

@@ -41,16 +41,11 @@ const char *__tsan_default_options(void)
 	return "halt_on_error=1:report_signal_unsafe=0";
 }
 
-/*
- * Races that change no outcome, by the function that has no other plain access to
- * what CPUs share: a reboot and the panic that overtakes it both say how long a
- * CPU took to stop (crash_cpu.us); crash_cpu.how of a CPU that is late is read,
- * and not used. kernel_note() is what a check looks through, while CPUs run.
- */
+/* kernel_note() is what a check looks through, while CPUs run. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-	return "race_top:crash_collect\nrace_top:crash_sum_up\nrace:kernel_note\n";
+	return "race:kernel_note\n";
 }
 
 static bool test_fails(bool fails, const char *file, int line)
