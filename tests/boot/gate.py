@@ -56,6 +56,11 @@ def load(path: pathlib.Path) -> Baselines:
                        "with --record") from error
 
 
+def recorded(arch: Arch, path: pathlib.Path) -> bool:
+    """Is there a baseline for this architecture, with whatever tools?"""
+    return any(key.startswith(f"{arch.name} ") for counted in load(path).values() for key in counted)
+
+
 def choose(baselines: Baselines, used: str, measured: Counts) -> tuple[str, float]:
     """The tools whose baseline counts, and the growth that it allows."""
     if used in baselines and baselines[used].keys() & measured.keys():

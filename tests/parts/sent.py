@@ -22,7 +22,7 @@ import series
 import sources
 import vendor
 from archs import Arch
-from errors import BuildFailed, Unusable
+from errors import BuildFailed, DidNotSurvive
 from packages import run
 from parts.common import Results, native
 
@@ -125,26 +125,23 @@ def _configured(tree: pathlib.Path, fragment: pathlib.Path, arch: Arch) -> str:
 def _builds(fresh: Fresh, kernel: str, arch: Arch) -> str:
     """Compile what is new and what the patches have changed so far."""
     out = sources.CACHE / "build" / f"sent-{kernel}-{arch.name}"
-    out.mkdir(parents=True, exist_ok=True)
-    log = out / "crash-stop.log"
-    log.write_text("")
     one = build.Kernel(kernel, kernel, True, build.PLAIN, arch, fresh.tree, out)
-    (out / "crash-stop.config").unlink(missing_ok=True)  # a step has symbols that the one before had not
     build.need_compiler(arch)
-    try:
-        build.configure(one, log)
-    except Unusable as error:
-        # The core alone: no architecture selects what its option depends on.
-        if "CONFIG_CRASH_STOP " not in str(error) or (fresh.tree / "arch" / arch.folder.name / "kernel/crash_stop.c").exists():
+    with build.folder(out) as log:
+        (out / "crash-stop.config").unlink(missing_ok=True)  # a step has symbols that the one before had not
+        try:
+            build.configure(one, log)
+        except DidNotSurvive as error:
+            # The core alone: no architecture selects what its option depends on.
+            backend = fresh.tree / "arch" / arch.folder.name / "kernel/crash_stop.c"
+            if not error.needs.startswith("CONFIG_CRASH_STOP ") or backend.exists():
+                return str(error)
+        changed = fresh.git("diff", "--name-only", BASE, "HEAD", "--", "kernel", f"arch/{arch.folder.name}").split()
+        wanted = objects.selected([n[:-2] + ".o" for n in changed if n.endswith(".c")], fresh.tree, (out / ".config").read_text())
+        try:
+            build.make(one, *wanted, log=log)
+        except BuildFailed as error:
             return str(error)
-    on = "CONFIG_CRASH_STOP=y" in (out / ".config").read_text()
-    changed = fresh.git("diff", "--name-only", BASE, "HEAD", "--", "kernel", f"arch/{arch.folder.name}").split()
-    new = {n.removesuffix(".o") + ".c" for n in objects.added(arch)}
-    wanted = [n[:-2] + ".o" for n in changed if n.endswith(".c") and (on or n not in new)]
-    try:
-        build.make(one, *wanted, log=log)
-    except BuildFailed as error:
-        return str(error)
     return "" if wanted else "nothing was built"
 
 
