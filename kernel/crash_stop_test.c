@@ -118,9 +118,16 @@ static void backtrace_asks_everybody(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cpumask_equal(mask, cpu_online_mask));
 }
 
+/* As the ladder asks. */
 static bool test_usable(const struct crash_rung *rung)
 {
-	return !rung->usable || rung->usable();
+	unsigned long flags;
+	bool usable;
+
+	local_irq_save(flags);
+	usable = crash_rung_usable(rung);
+	local_irq_restore(flags);
+	return usable;
 }
 
 /* What the ladder takes for granted of this architecture's backend. */
