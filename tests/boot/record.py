@@ -21,7 +21,7 @@ def main() -> None:
     """Trim one log and its map."""
     log, system_map, out = map(pathlib.Path, sys.argv[1:])
     lines = [l for l in log.read_text().splitlines()
-             if l.startswith("# end") or re.match(r"# registers \d+\| .*(CPU#|RIP|PC)", l)
+             if l.startswith("# end") or re.match(r"# registers \d+\| .*(CPU#|RIP|PC|NIP|PSW|R15| pc )", l)
              or (l.startswith("[") and KEEP.search(l) and "ommand line" not in l)]
     out.with_suffix(".log").write_text("\n".join(["$ recorded", *lines]) + "\n")
     wanted = re.compile(r"crash_|_stext|kexec|panic|halt|park|delay|idle|busy|wedged")
