@@ -29,6 +29,7 @@ LOSER_US = 10_000
 STATE_RUNNING, STATE_STOPPED, NOTE_REGS, PLACEHOLDER_PID = 0, 4, 4, -1
 BOOTING = "booting the crash kernel"
 BAD_IMAGE = "crash kernel not booted: the checksum of its image is wrong"
+IMAGE = ("no crash kernel is loaded", "crash kernel not booted:", BOOTING)
 
 
 @dataclasses.dataclass
@@ -218,15 +219,14 @@ def _log(j: Judge, e: Evidence) -> None:
     j.check("K8", e.report is not None and any(e.report in line for line in e.log), "the log in the dump has no report line")
 
 
-def said_of_the_image(lines: list[str]) -> list[str]:
+def said_of_the_image(lines: list[str], words: tuple[str, ...] = IMAGE) -> list[str]:
     """Those that say what became of the crash kernel."""
-    reasons = ("no crash kernel is loaded", "crash kernel not booted:", BOOTING)
-    return [line for line in lines if any(r in line for r in reasons)]
+    return [line for line in lines if any(w in line for w in words)]
 
 
-def image(j: Judge, e: Evidence) -> None:
+def image(j: Judge, e: Evidence, words: tuple[str, ...] = IMAGE) -> None:
     """K11: it is said what became of the crash kernel."""
-    j.check("K11", bool(said_of_the_image(e.said)), "nothing says what became of the crash kernel")
+    j.check("K11", bool(said_of_the_image(e.said, words)), "nothing says what became of the crash kernel")
 
 
 def splats(e: Evidence) -> list[str]:
@@ -278,9 +278,7 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     if s.reboot is not None:
         j.check("K10", e.owner in s.owners and bool(e.dumps), "the panic's owner did not get to save the log")
     if not case.mute or e.crash_kernel_at is None:
-        image(j, e)
-    if s.image_is_bad:
-        j.check("K11", any(BAD_IMAGE in line for line in e.said), "nothing says that the image is not what was loaded")
+        image(j, e, (BAD_IMAGE,) if s.image_is_bad else IMAGE)
     found = splats(e)
     allowed = case.data("warns_unstopped") if case.unstopped else ""
     if not s.warns:
