@@ -114,6 +114,9 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
         j.check("K8", e.others in others, f"it speaks of {e.others} other CPUs, not of {expected}")
         j.check("K8", not case.stored or any(e.report in line for line in e.store), "the stored log has no report line")
     parked = re.compile(arch.get("registers", "parked"))
+    # Not online when the others were stopped, and where such a CPU is.
+    gone = case.scenario.hotplug if e.others == case.cpus - 2 else ()
+    offline = re.compile(arch.get("registers", "offline", "(?!)"))
     if case.scenario.late and case.get("kdump") == "no" and case.get("end") == "hang":
         j.check("K5", bool(e.pcs), "QEMU did not show where the late CPU is")
     if case.get("kdump") == "no" and case.get("end") == "hang":
@@ -121,8 +124,9 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
                 "QEMU did not show every CPU twice")
         for cpu in range(case.cpus):
             if cpu != e.owner and (cpu not in running or cpu in case.scenario.late):
-                j.check("K4", all(parked.fullmatch(r[cpu]) for r in e.pcs if len(r) == case.cpus),
-                        f"QEMU shows CPU {cpu} in {' and '.join(r[cpu] for r in e.pcs if len(r) == case.cpus)}")
+                seen = [r[cpu] for r in e.pcs if len(r) == case.cpus]
+                j.check("K4", all(parked.fullmatch(f) or (cpu in gone and offline.fullmatch(f)) for f in seen),
+                        f"QEMU shows CPU {cpu} in {' and '.join(seen)}")
 
 
 def in_order(j: Judge, e: Evidence, then: float | None) -> None:
