@@ -93,8 +93,9 @@ class Evidence:
 
     @property
     def crash_ms(self) -> float | None:
-        """From panic() to the crash kernel's first line, seen from outside."""
-        return (self.crash_kernel_at - self.panics[0][0]) * 1e3 if self.crash_kernel_at and self.panics else None
+        """From the panic message to the crash kernel's first line, seen from outside; where both were printed."""
+        began = self.panics[0][0] if self.panics else 0.0
+        return (self.crash_kernel_at - began) * 1e3 if self.crash_kernel_at and began else None
 
 
 def _cpus(text: str) -> set[int]:
