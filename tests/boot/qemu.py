@@ -200,13 +200,15 @@ class Guest:
 
 
 def run(command: list[str], commands: list[str], last_word: str, button: tuple[str, int] | None = None,
-        restarts: bool = True) -> Transcript:
+        silence_ends: bool = False, restarts: bool = True) -> Transcript:
     """Boot, give the commands, and follow the machine until it has restarted.
 
     A command is given when the one before was answered; the last one panics.
     When the kernel has said last_word, or QEMU that it has ended, whichever comes
     first, its registers are read and the reset button is pressed. A second "guest:
-    ready" ends the run; without restarts the last word does.
+    ready" ends the run; without restarts the last word does. With silence_ends a machine
+    that falls silent has ended, too: QEMU does not say so while a CPU runs on that was
+    on its way down, and not online.
 
     At the first line that holds the first word of button, the NMI button of the
     CPU that is its second is pressed.
@@ -223,6 +225,9 @@ def run(command: list[str], commands: list[str], last_word: str, button: tuple[s
     try:
         while True:
             line = guest.next_line(BOOT_SILENCE_S if booting else SILENCE_S)
+            if (guest.transcript.end == "silent" and silence_ends and boots == 1 and not booting
+                    and not guest.transcript.registers):
+                guest.transcript.end, line = "crashed", last_word
             if line is None:
                 if guest.transcript.end != "silent" or not booting or helped == BOOT_TRIES:
                     if guest.transcript.end == "silent":

@@ -24,7 +24,7 @@ def main() -> None:
              if l.startswith("# end") or re.match(r"# registers \d+\| .*(CPU#|RIP|PC|NIP|PSW|R15| pc )", l)
              or (l.startswith("[") and KEEP.search(l) and "ommand line" not in l)]
     out.with_suffix(".log").write_text("\n".join(["$ recorded", *lines]) + "\n")
-    wanted = re.compile(r"crash_|_stext|kexec|panic|halt|park|delay|idle|busy|wedged")
+    wanted = re.compile(r"crash_|_stext|kexec|panic|halt|park|stop|delay|idle|busy|wedged")
     entries = sorted(l.split()[:3] for l in system_map.read_text().splitlines() if l.split()[1] in "tTwW")
     keep = [i for i, e in enumerate(entries) if wanted.search(e[2])]
     chosen = sorted({j for i in keep for j in (i, i + 1) if j < len(entries)})

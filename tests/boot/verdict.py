@@ -99,7 +99,7 @@ def ran_on(j: Judge, e: Evidence, running: set[int]) -> None:
         j.check("K4", e.running_on <= running, f"CPUs {sorted(e.running_on)} ran on while the log was saved")
 
 
-def _stop(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
+def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
     running = case.unstopped - {e.owner}
     stop_in_time(j, e)
     j.check("K4", e.running_on is not None, "nobody looked whether the others stand still")
@@ -117,9 +117,10 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
     # Not online when the others were stopped, and where such a CPU is.
     gone = case.scenario.hotplug if e.others == case.cpus - 2 else ()
     offline = re.compile(arch.get("registers", "offline", "(?!)"))
-    if case.scenario.late and case.get("kdump") == "no" and case.get("end") == "hang":
+    stays = not boots_crash_kernel and case.get("end") == "hang"
+    if case.scenario.late and stays:
         j.check("K5", bool(e.pcs), "QEMU did not show where the late CPU is")
-    if case.get("kdump") == "no" and case.get("end") == "hang":
+    if stays:
         j.check("K4", len(e.pcs) == 2 and all(len(r) == case.cpus for r in e.pcs),
                 "QEMU did not show every CPU twice")
         for cpu in range(case.cpus):
@@ -202,7 +203,8 @@ def _dump(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
         j.check("K9", e.notes[cpu].pid == PLACEHOLDER_PID and not e.notes[cpu].function,
                 f"CPU {cpu} did not stop and its note is no placeholder")
         expected[cpu] = ""
-    parked = arch.get("registers", "parked")
+    # Who takes a CPU off may be stopped in the firmware, where others are parked.
+    parked = r"crash_stop_(here|park)|\w+_park" if s.hotplug else arch.get("registers", "parked")
     for cpu, note in enumerate(e.notes):
         pattern = expected.get(cpu, rf"(?!{parked})\w.*")
         j.check("K9", note.shows(pattern), f"note {cpu} shows {note.function or 'no registers'}, expected {pattern}")
@@ -251,7 +253,7 @@ def boots_crash_kernel(case: Case, e: Evidence) -> bool:
     """Is a crash kernel to boot? Where it may be missing for a reason, what the kernel said of it counts."""
     if case.scenario.image_is_bad:
         return False
-    if case.get("kdump") == "yes" and case.scenario.image_may_change:
+    if case.scenario.image_may_change:
         return any(BOOTING in line for line in e.said)
     return case.get("kdump") == "yes"
 
@@ -267,7 +269,7 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     _rungs(j, case, e)
     _owner(j, case, e)
     _losers(j, case, e)
-    _stop(j, case, e, arch)
+    _stop(j, case, e, arch, booted)
     _order(j, case, e, booted)
     if s.nested:
         _nested(j, case, e, booted)
