@@ -180,7 +180,7 @@ static void crash_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 		if (cpumask_test_cpu(cpu, &l->left))
 			continue;
 		r.stopped++;
-		/* Behind the acknowledgment that crash_collect() saw: acknowledge.litmus. */
+		/* What it has said before it acknowledged, which crash_collect() has seen. */
 		how = READ_ONCE(per_cpu(crash_stop_cpu, cpu).how);
 		if (how == CRASH_BY_ITSELF)
 			r.by_itself++;
@@ -231,7 +231,7 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		goto out;
 	if (why == CRASH_STOP_PANIC) {
 		if (!l->next_rung) {
-			/* Inherit what a reboot, which may go on, has seen: inherit.litmus. */
+			/* Inherit what a reboot has seen, which may go on meanwhile. */
 			data_race(cpumask_andnot(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen,
 						 cpumask_of(this_cpu)));
 			cpumask_copy(&l->left, &l->seen);
