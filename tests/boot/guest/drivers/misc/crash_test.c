@@ -91,7 +91,8 @@ static int dumps;
 extern atomic_t __kexec_lock;
 #endif
 
-static void beat(void)
+/* Inline, so that a wedged CPU is seen in its own function. */
+static __always_inline void beat(void)
 {
 	WRITE_ONCE(*raw_cpu_ptr(&beats), *raw_cpu_ptr(&beats) + 1);
 	WRITE_ONCE(*raw_cpu_ptr(&ran_at), get_cycles());
