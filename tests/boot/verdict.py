@@ -189,7 +189,8 @@ def _dump(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
     # Where the owner takes its registers itself, it does so as a loser does.
     expected = {e.owner: r"__crash_kexec|crash_test_\w+|crash_stop_\w+|sysrq\w*|vpanic|panic|"
                 + arch.get("registers", "loser", "-")}
-    expected |= {cpu: r"crash_test_wedged" for cpu in s.wedged}
+    spins = "|".join(filter(None, ("crash_test_wedged", arch.get("registers", "clock"))))
+    expected |= {cpu: spins for cpu in s.wedged}
     if not s.loser_in_nmi:
         expected |= {cpu: arch.get("registers", "loser") for cpu in set(s.losers) & e.crashed - {e.owner}
                      if e.how.get(cpu, (-1,))[0] == -1}
