@@ -241,7 +241,8 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
     moved = int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset
     e.notes = [_note(h, arch, symbols, moved) for h in hexes]
     for cpu, words in stacks.items():
-        e.notes[cpu].stack = [symbols.name(word - moved) for word in words]
+        # Behind a call that does not return stands the next function.
+        e.notes[cpu].stack = [symbols.name(word - moved - 1) for word in words]
     e.decoded = _decode(e.store, symbols)
     for reading in transcript.registers:
         pcs = re.findall(arch.get("registers", "monitor_pc"), reading)
