@@ -22,8 +22,8 @@ import sources
 from cells import Cell
 from errors import Unusable
 
-# A warning of the compiler, of sparse, of objtool: its file and text, without the line.
 SIZE_MAX = 64 * 1024  # with KASAN and all
+# A warning of the compiler, of sparse, of objtool: its file and text, without the line.
 WARNING = re.compile(r"^(\S+\.[chS]):\d+(?::\d+)?: (?:\w+ )?((?:warning|error): .*)|^(\S+\.o): (warning: objtool: .*)")
 
 

@@ -5,6 +5,7 @@
 
 #include <linux/atomic.h>
 #include <linux/crash_stop.h>
+#include <linux/irqflags.h>
 #include <linux/types.h>
 
 /* The CPU that climbs the ladder, PANIC_CPU_INVALID before any stop began. */
@@ -26,6 +27,18 @@ struct crash_clock {
 static inline bool crash_rung_usable(const struct crash_rung *rung)
 {
 	return !rung->usable || rung->usable();
+}
+
+/* The same outside a stop: as the ladder asks, with interrupts off. */
+static inline bool crash_rung_usable_now(const struct crash_rung *rung)
+{
+	unsigned long flags;
+	bool usable;
+
+	local_irq_save(flags);
+	usable = crash_rung_usable(rung);
+	local_irq_restore(flags);
+	return usable;
 }
 
 /* kernel/crash_clock.c */

@@ -23,7 +23,6 @@
 #include <linux/crash_stop.h>
 #include <linux/debugfs.h>
 #include <linux/init.h>
-#include <linux/irqflags.h>
 #include <linux/kernel.h>
 #include <linux/printk.h>
 #include <linux/seq_file.h>
@@ -31,18 +30,6 @@
 #include "crash_stop_internal.h"
 
 #define CRASH_RUNGS_LEN	64	/* of the names of all rungs */
-
-/* As the ladder asks. */
-static bool crash_rung_usable_now(const struct crash_rung *rung)
-{
-	unsigned long flags;
-	bool usable;
-
-	local_irq_save(flags);
-	usable = crash_rung_usable(rung);
-	local_irq_restore(flags);
-	return usable;
-}
 
 static int rungs_show(struct seq_file *m, void *unused)
 {

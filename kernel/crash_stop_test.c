@@ -118,18 +118,6 @@ static void backtrace_asks_everybody(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, cpumask_equal(mask, cpu_online_mask));
 }
 
-/* As the ladder asks. */
-static bool test_usable(const struct crash_rung *rung)
-{
-	unsigned long flags;
-	bool usable;
-
-	local_irq_save(flags);
-	usable = crash_rung_usable(rung);
-	local_irq_restore(flags);
-	return usable;
-}
-
 /* What the ladder takes for granted of this architecture's backend. */
 static void backend_keeps_its_contract(struct kunit *test)
 {
@@ -145,11 +133,11 @@ static void backend_keeps_its_contract(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, rung->name);
 		KUNIT_EXPECT_TRUE(test, rung->raise);
 		/* It is asked again in a nested panic, so the answer stays. */
-		KUNIT_EXPECT_EQ(test, test_usable(rung), test_usable(rung));
+		KUNIT_EXPECT_EQ(test, crash_rung_usable_now(rung), crash_rung_usable_now(rung));
 		for (j = 0; j < i; j++) {
 			KUNIT_EXPECT_STRNEQ(test, rung->name, backend->rungs[j].name);
 			/* Gentle first, of those that this machine has. */
-			if (test_usable(rung) && test_usable(&backend->rungs[j]))
+			if (crash_rung_usable_now(rung) && crash_rung_usable_now(&backend->rungs[j]))
 				KUNIT_EXPECT_LE(test, backend->rungs[j].reaches_masked,
 						rung->reaches_masked);
 		}
