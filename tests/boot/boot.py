@@ -100,7 +100,8 @@ def run(kernel: Kernel, case: scenarios.Case, mark: str = "") -> Run:
         line = command(kernel, case, pathlib.Path(tmp, "store"), logs / f"{name}.files")
         button = (REPORT_LINE, case.scenario.owners[0]) if case.scenario.button else None
         # Counting is slow, and what is counted has been printed by the kernel's last word.
-        transcript = qemu.run(line, commands(kernel, case), LAST_WORD, button, bool(case.scenario.hotplug),
+        transcript = qemu.run(line, commands(kernel, case), LAST_WORD, button,
+                              silence_ends=bool(case.scenario.hotplug) and case.data("silent_end") == "yes",
                               restarts=not case.counted)
     seconds = time.monotonic() - started
     symbols = evidence.Symbols(kernel.out / "System.map")

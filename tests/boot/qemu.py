@@ -207,8 +207,7 @@ def run(command: list[str], commands: list[str], last_word: str, button: tuple[s
     When the kernel has said last_word, or QEMU that it has ended, whichever comes
     first, its registers are read and the reset button is pressed. A second "guest:
     ready" ends the run; without restarts the last word does. With silence_ends a machine
-    that falls silent has ended, too: QEMU does not say so while a CPU runs on that was
-    on its way down, and not online.
+    that falls silent has ended, too.
 
     At the first line that holds the first word of button, the NMI button of the
     CPU that is its second is pressed.

@@ -25,6 +25,10 @@ STOP_MAX_US = 2_500_000
 # or its host gave it no time; the rung that can do so comes after the first one's 10 ms.
 LOSER_US = 10_000
 
+# What a parked CPU runs through in kernel/; what it does in its backend is in the
+# architecture's crash_stop.conf.
+PARKED = r"crash_stop_(?:here|park|why|have_image)"
+
 # include/linux/crash_stop.h and kernel/crash_stop_dump.c
 STATE_RUNNING, STATE_STOPPED, NOTE_REGS, PLACEHOLDER_PID = 0, 4, 4, -1
 BOOTING = "booting the crash kernel"
@@ -99,6 +103,10 @@ def ran_on(j: Judge, e: Evidence, running: set[int]) -> None:
         j.check("K4", e.running_on <= running, f"CPUs {sorted(e.running_on)} ran on while the log was saved")
 
 
+def _parked(arch: Arch) -> str:
+    return f"{PARKED}|{arch.get('registers', 'parked', '(?!)')}"
+
+
 def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
     running = case.unstopped - {e.owner}
     stop_in_time(j, e)
@@ -113,7 +121,7 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
         others = {expected, expected - 1} if case.scenario.hotplug else {expected}
         j.check("K8", e.others in others, f"it speaks of {e.others} other CPUs, not of {expected}")
         j.check("K8", not case.stored or any(e.report in line for line in e.store), "the stored log has no report line")
-    parked = re.compile(arch.get("registers", "parked"))
+    parked = re.compile(_parked(arch))
     # Not online when the others were stopped, and where such a CPU is.
     gone = case.scenario.hotplug if e.others == case.cpus - 2 else ()
     offline = re.compile(arch.get("registers", "offline", "(?!)"))
@@ -205,7 +213,7 @@ def _dump(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
                 f"CPU {cpu} did not stop and its note is no placeholder")
         expected[cpu] = ""
     # Who takes a CPU off may be stopped in the firmware, where others are parked.
-    parked = r"crash_stop_(here|park)|\w+_park" if s.hotplug else arch.get("registers", "parked")
+    parked = rf"{PARKED}|\w+_park" if s.hotplug else _parked(arch)
     for cpu, note in enumerate(e.notes):
         pattern = expected.get(cpu, rf"(?!{parked})\w.*")
         j.check("K9", note.shows(pattern), f"note {cpu} shows {note.function or 'no registers'}, expected {pattern}")
