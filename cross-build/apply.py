@@ -156,6 +156,25 @@ def _restore(path: pathlib.Path, data: bytes | None) -> None:
         _write(path, data)
 
 
+def _is_current(tree: pathlib.Path, layer: str, copied: Copied, ruled: tuple[str, ...]) -> bool:
+    state = tree / STATE / layer
+    if _read(state / "layer") != _layer_digest(kernel_version(tree), copied, ruled).encode():
+        return False
+    manifest = json.loads((state / "manifest.json").read_text())
+    return all((now := _read(tree / name)) is not None and _digest(now) == digest for name, digest in manifest.items())
+
+
+def is_current(tree: pathlib.Path, patched: bool) -> bool:
+    """Is a tree what it is built from: the driver, and the layer where it is patched, as they are now?"""
+    return tree.exists() and _is_current(tree, "driver", DRIVER, DRIVER_RULES) and (
+        not patched or _is_current(tree, "layer", LAYER, LAYER_RULES))
+
+
+def digest(kernel: str) -> str:
+    """Of all that makes a patched tree from a stock one."""
+    return _layer_digest(kernel, LAYER + DRIVER, LAYER_RULES + DRIVER_RULES)
+
+
 def touched(tree: pathlib.Path) -> list[str]:
     """The files of a tree that the layer was applied to which it has written."""
     return sorted(json.loads((tree / STATE / "layer" / "manifest.json").read_text()))

@@ -6,11 +6,24 @@ from __future__ import annotations
 import configparser
 import dataclasses
 import difflib
+import functools
 import pathlib
 
 from errors import Unusable
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+VARIANTS = ROOT / "cross-build/config/variants.conf"  # those of every architecture
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A kernel that is built otherwise; variants.conf says what each means."""
+
+    name: str
+    base: str
+    lines: str
+    objects: tuple[str, ...]
+    default: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,22 +40,51 @@ class Arch:
 
     @property
     def config(self) -> str:
-        """The configuration fragment of this architecture."""
-        return (self.folder / self.get("arch", "config")).read_text()
+        """The configuration fragment of this architecture; one that is only compiled has none."""
+        name = self.get("arch", "config")
+        return (self.folder / name).read_text() if name else ""
 
     def names(self, kind: str) -> list[str]:
         """The names in all sections "[KIND NAME]"."""
         return [s.split(" ", 1)[1] for s in self.conf.sections() if s.startswith(kind + " ")]
 
+    def variants(self) -> dict[str, Variant]:
+        """The variants that it is compiled in, by name."""
+        wanted = self.get("arch", "variants").split()
+        found = {}
+        for data in [c[s] for c in (_read(VARIANTS), self.conf) for s in c.sections() if s.startswith("variant ")]:
+            name = data.name.split(" ", 1)[1]
+            text = "".join(f"{line}\n" for line in data.get("lines", "").split())
+            if data.get("config"):
+                text += (self.folder / data["config"]).read_text()
+            found[name] = Variant(name, data.get("base", "allnoconfig"), text, tuple(data.get("objects", "").split()),
+                                  name in wanted or data.get("default", "yes") == "yes")
+        return {n: v for n, v in found.items() if not wanted or n in wanted}
 
-def load() -> dict[str, Arch]:
-    """All architectures that have a backend, by name."""
+
+@functools.cache
+def _read(path: pathlib.Path) -> configparser.ConfigParser:
+    conf = configparser.ConfigParser(interpolation=None)
+    conf.read(path)
+    return conf
+
+
+def _load(pattern: str) -> dict[str, Arch]:
     found = {}
-    for path in sorted(ROOT.glob("arch/*/crash_stop.conf")):
-        conf = configparser.ConfigParser(interpolation=None)
-        conf.read(path)
+    for path in sorted(ROOT.glob(pattern)):
+        conf = _read(path)
         found[conf["arch"]["name"]] = Arch(conf["arch"]["name"], path.parent, conf)
     return found
+
+
+def load() -> dict[str, Arch]:
+    """All architectures that have a backend, by name; the tests boot them."""
+    return _load("arch/*/crash_stop.conf")
+
+
+def compiled() -> dict[str, Arch]:
+    """All architectures, those too which are only compiled."""
+    return load() | _load("arch/*/compile*.conf")
 
 
 def choose(what: str, name: str, known: list[str]) -> str:

@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterable
 
 from audit_data import Data, Section, Source, data_of, hooks_of, source_of
-from build import Kernel, cross
+from build import Kernel
+from compilers import cross
 from image import Image
 from sources import CACHE
 

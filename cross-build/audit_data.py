@@ -19,10 +19,11 @@ from archs import ROOT, Arch
 from errors import Unusable
 from image import Code, Image
 
-HEADER = ROOT / "include/linux/crash_stop.h"
+HEADER, INTERNAL = ROOT / "include/linux/crash_stop.h", ROOT / "kernel/crash_stop_internal.h"
 CONTRACT = re.compile(r"K([1-9]|1[0-5])")
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 DEFINITION = re.compile(r"^(?!static inline)((?:\w[\w *]*[ *\n])?)(\w+)\(([^;{}]*?)\)\n\{\n(.*?)^\}", re.M | re.S)
+INLINE = re.compile(r"^static inline [^\n]*?(\w+)\([^;{}]*?\)\n\{\n(.*?)^\}", re.M | re.S)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,23 +119,30 @@ def source_of(arch: Arch) -> Source:
     structs = {s: re.search(rf"^struct {s} \{{\n(.*?)^\}};", header, re.M | re.S)[1]
                for s in ("crash_stop_backend", "crash_rung")}
     fields = {s: tuple(re.findall(r"(\w+)\)?(?:\([^;]*\))?;", text)) for s, text in structs.items()}
+    pointers = frozenset(re.findall(r"\(\*(\w+)\)\(", header)) & {f for fs in fields.values() for f in fs}
+
+    def calls(body: str) -> set[str]:
+        return set(re.findall(r"(?:->|\.)(\w+)\(", body)) & pointers
+
+    # What is inline in the core's own header is a part of those who call it.
+    inline = {name: calls(body) for name, body in INLINE.findall(_bare(INTERNAL))}
     functions: list[str] = []
     files: dict[str, str] = {}
     hooks: dict[str, tuple[str, ...]] = {}
     backend = ""
-    for path in sorted(ROOT.glob("kernel/*.c")) + sorted((arch.folder / "kernel").glob("*.c")):
+    core = [path for path in sorted(ROOT.glob("kernel/*.c")) if not path.stem.endswith("_test")]
+    for path in core + sorted((arch.folder / "kernel").glob("*.c")):
         text = _bare(path)
         for before, name, _, body in DEFINITION.findall(text):
             if "__init" in before:
                 continue
             functions.append(name)
             files[name] = str(path)
-            called = set(re.findall(r"(?:->|\.)(\w+)\(", body)) & {f for fs in fields.values() for f in fs}
+            called = calls(body).union(*(there for helper, there in inline.items() if f"{helper}(" in body))
             if path.parent == ROOT / "kernel" and called:
                 hooks[name] = tuple(sorted(called))
         if match := re.search(r"^static const struct crash_stop_backend (\w+) = \{", text, re.M):
             backend = match[1]
-    pointers = frozenset(re.findall(r"\(\*(\w+)\)\(", header)) & {f for fs in fields.values() for f in fs}
     return Source(tuple(functions), hooks, files, fields, pointers, backend)
 
 

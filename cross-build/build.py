@@ -8,6 +8,7 @@ survive is an error, unless the kernel does not know it at all.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -16,21 +17,17 @@ import re
 import shlex
 import subprocess
 import time
+from collections.abc import Iterator
 
+import compilers
+import kconfig
+import locks
 import packages
 import sources
 from archs import ROOT, Arch
-from errors import BuildFailed, Unusable
+from errors import BuildFailed, DidNotSurvive, Unusable
 
-# Kernels that are built otherwise, on every architecture: lines added to the
-# fragments. An architecture may have more, as [variant NAME] of its crash_stop.conf.
 PLAIN, DEFCONFIG = "plain", "defconfig"
-VARIANTS = {
-    PLAIN: "",
-    "lockdep": "CONFIG_PROVE_LOCKING=y\nCONFIG_DEBUG_ATOMIC_SLEEP=y\n",
-    "rt": "CONFIG_PREEMPT_RT=y\n",
-    DEFCONFIG: "",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +41,7 @@ class Kernel:
     arch: Arch
     tree: pathlib.Path
     out: pathlib.Path
+    compiler: str = compilers.GCC
 
     @property
     def image(self) -> pathlib.Path:
@@ -68,22 +66,14 @@ class Kernel:
         return f"{self.label} {'patched' if self.patched else 'stock'}{variant}"
 
 
-def cross(arch: Arch) -> str:
-    """What the names of its compiler and binutils begin with."""
-    return arch.get("arch", "cross") if arch.name != os.uname().machine else ""
-
-
-def make_line(arch: Arch, out: pathlib.Path) -> list[str]:
-    """The make command for this architecture and output folder."""
+def make_line(arch: Arch, out: pathlib.Path, compiler: str = compilers.GCC) -> list[str]:
+    """The make command for this architecture, output folder and compiler."""
     line = ["make", f"O={out}", f"-j{os.cpu_count() or 2}", *arch.get("arch", "make").split()]
-    if cross(arch):
-        line.append(f"CROSS_COMPILE={cross(arch)}")
-    line.append(f"CC=ccache {cross(arch)}gcc")
-    return line
+    return line + compilers.words(compiler, arch)
 
 
 def make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ...] = ()) -> None:
-    command = make_line(kernel.arch, kernel.out) + list(extra) + list(targets)
+    command = make_line(kernel.arch, kernel.out, kernel.compiler) + list(extra) + list(targets)
     with log.open("a") as out:
         out.write(f"$ cd {kernel.tree} && {shlex.join(command)}\n")
         out.flush()
@@ -98,11 +88,10 @@ def make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ...
 
 def fragment(arch: Arch, variant: str = PLAIN) -> str:
     """The configuration that is asked for; of two lines for a symbol the later one counts."""
-    text = (ROOT / "cross-build/config/common.config").read_text() + arch.config
-    if variant in VARIANTS:
-        text += VARIANTS[variant]
-    else:
-        text += (arch.folder / arch.get(f"variant {variant}", "config")).read_text()
+    one = arch.variants()[variant]
+    # What is only compiled is compiled as its own maintainers have it; so is what others choose.
+    guest = arch.config and one.base in ("allnoconfig", DEFCONFIG)
+    text = ((ROOT / "cross-build/config/common.config").read_text() + arch.config if guest else "") + one.lines
     wanted: dict[str, str] = {}
     for symbol, value in re.findall(r"^(CONFIG_\w+)=(.*)$", text, re.M):
         wanted.pop(symbol, None)
@@ -112,60 +101,57 @@ def fragment(arch: Arch, variant: str = PLAIN) -> str:
     return "".join(f"{symbol}={value}\n" for symbol, value in wanted.items())
 
 
-def _known(kernel: Kernel, symbol: str) -> bool:
-    """Does any Kconfig of the tree define this symbol, other architectures' aside?"""
-    name = symbol.removeprefix("CONFIG_")
-    places = [p for p in kernel.tree.iterdir() if p.name != "arch" and p.name[0] != "."]
-    places.append(kernel.tree / "arch" / kernel.arch.folder.name)
-    grep = ["grep", "-rqsE", "--include=Kconfig*", rf"^[[:space:]]*(menu)?config {name}$"]
-    return subprocess.run(grep + [str(p) for p in places]).returncode == 0
-
-
-def configure(kernel: Kernel, log: pathlib.Path) -> None:
+def configure(kernel: Kernel, log: pathlib.Path, seed: int = 0) -> None:
     """Make .config, unless it is there; what was asked for must be in it."""
     wanted = fragment(kernel.arch, kernel.variant)
-    stamp = kernel.out / "crash-stop.config"
-    if stamp.exists() and stamp.read_text() == wanted and (kernel.out / ".config").exists():
+    stamp, config = kernel.out / "crash-stop.config", kernel.out / ".config"
+    asked = wanted + (f"# seed {seed}\n" if seed else "")
+    if stamp.exists() and stamp.read_text() == asked and config.exists():
         return
-    stamp.write_text(wanted)
-    if kernel.variant == DEFCONFIG:
+    stamp.write_text(asked)
+    base = kernel.arch.variants()[kernel.variant].base
+    if base == DEFCONFIG:
         make(kernel, kernel.arch.get("arch", "defconfig", "defconfig"), log=log)
-        merge = [str(kernel.tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", str(kernel.out),
-                 str(kernel.out / ".config"), str(stamp)]
+        merge = [str(kernel.tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", str(kernel.out), str(config), str(stamp)]
         subprocess.run(merge, cwd=kernel.tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         make(kernel, "olddefconfig", log=log)
     else:
-        make(kernel, "allnoconfig", log=log, extra=(f"KCONFIG_ALLCONFIG={stamp}",))
-    got = (kernel.out / ".config").read_text()
-    lost = [s for s in re.findall(r"^(CONFIG_\w+)=y", wanted, re.M)
-            if f"\n{s}=y\n" not in got and _known(kernel, s)]
+        make(kernel, base, log=log, extra=(f"KCONFIG_ALLCONFIG={stamp}", *([f"KCONFIG_SEED={seed}"] if seed else [])))
+    lines = kernel.arch.variants()[kernel.variant].lines
+    lost = kconfig.lost(kernel.tree, kernel.arch.folder.name, wanted, lines, config.read_text())
     if lost:
         stamp.unlink()
-        raise Unusable(f"Linux {kernel.title} {kernel.arch.name}: {lost[0]} was asked for and did not survive "
-                       f"(see {kernel.out}/.config)")
+        raise DidNotSurvive(f"Linux {kernel.title} {kernel.arch.name} (see {config})", lost)
 
 
 def need_compiler(arch: Arch) -> None:
     """The cross compiler, where this machine is another one."""
-    if arch.name != os.uname().machine:
-        packages.need(*arch.get("arch", "cross_packages").split())
+    compilers.need(compilers.GCC, arch)
+
+
+@contextlib.contextmanager
+def folder(out: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A build folder, which is made and held; its log, which is empty."""
+    with locks.held(out):
+        out.mkdir(parents=True, exist_ok=True)
+        log = out / "crash-stop.log"
+        log.write_text("")
+        yield log
 
 
 def build(label: str, arch: Arch, patched: bool, variant: str = PLAIN, target: str | None = None) -> Kernel:
     """Build a kernel, or find it built. target None stands for the boot image."""
-    version, tree = sources.tree(label, patched)
     packages.need(*packages.BUILD)
     need_compiler(arch)
-    out = sources.CACHE / "build" / f"{tree.name}-{arch.name}-{variant}"
-    kernel = Kernel(label, version, patched, variant, arch, tree, out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        log = out / "crash-stop.log"
-        log.write_text("")
-        started = time.monotonic()
-        configure(kernel, log)
-        make(kernel, target or os.path.basename(arch.get("arch", "image")), log=log)
-    except OSError as error:
-        raise Unusable(f"{out}: {error.strerror}; free some space or set XDG_CACHE_HOME") from error
+    with sources.using(label, patched) as (version, tree):
+        out = sources.CACHE / "build" / f"{tree.name}-{arch.name}-{variant}"
+        kernel = Kernel(label, version, patched, variant, arch, tree, out)
+        try:
+            with folder(out) as log:
+                started = time.monotonic()
+                configure(kernel, log)
+                make(kernel, target or os.path.basename(arch.get("arch", "image")), log=log)
+        except OSError as error:
+            raise Unusable(f"{out}: {error.strerror}; free some space or set XDG_CACHE_HOME") from error
     print(f"built Linux {kernel.title} {arch.name} in {time.monotonic() - started:.0f} s", flush=True)
     return kernel

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 import re
 import signal
@@ -19,16 +20,20 @@ import rules
 import sources
 from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, EXIT_UNUSABLE, BuildFailed, Unusable
 
-sys.path.insert(0, str(archs.ROOT / "tests/boot"))
+sys.path[:0] = [str(archs.ROOT / "tests"), str(archs.ROOT / "tests/boot")]
 
 # What "panic" shows when nobody says what to do: the usual, the hostile, the concurrent.
 SHOWN = ("plain", "wedged", "three", "dumper-fault")
 
 
-def _write_results(args: argparse.Namespace, runs: list) -> None:
+def _write_results(args: argparse.Namespace, shown: list[list]) -> None:
+    import page
     import report
 
+    runs = [run for case in shown for run in case]
     try:
+        if args.html:
+            page.write(pathlib.Path(args.html), shown)
         if args.json:
             report.write_json(pathlib.Path(args.json), runs)
         if args.junit:
@@ -60,7 +65,7 @@ def panic(args: argparse.Namespace) -> int:
     chosen = [known[archs.choose("architecture", name, list(known))] for name in args.arch or list(known)]
     if args.kernel not in apply.KERNELS and not pathlib.Path(args.kernel).is_dir():
         archs.choose("kernel", args.kernel, list(apply.KERNELS))
-    runs, skipped = [], 0
+    cases_shown, skipped = [], 0
     for arch in chosen:
         packages.need(*packages.BASE, *arch.get("arch", "packages").split())
         version = apply.kernel_version(pathlib.Path(args.kernel)) if args.kernel not in apply.KERNELS else args.kernel
@@ -76,14 +81,21 @@ def panic(args: argparse.Namespace) -> int:
                 print(f"[{number:2}/{len(cases)}] {case.name} on {kernel.title} {arch.name} ...", flush=True)
                 shown.append(boot.run(kernel, case))
             report.show(shown)
-            runs += shown
-            _write_results(args, runs)
-    judged = [r for r in runs if r.kernel.patched]
+            cases_shown.append(shown)
+            _write_results(args, cases_shown)
+    judged = [r for shown in cases_shown for r in shown if r.kernel.patched]
     print(f"\n{sum(r.verdict.passed for r in judged)} passed, {sum(not r.verdict.passed for r in judged)} failed"
           + (f", {skipped} skipped" if skipped else ""))
     if not judged:
         return EXIT_SKIPPED
     return EXIT_HELD if all(r.verdict.passed for r in judged) else EXIT_FAILED
+
+
+def bench(args: argparse.Namespace) -> int:
+    """Measure stock beside patched, or let the gate judge what the patched kernel costs."""
+    import measure
+
+    return measure.run(args)
 
 
 def test(args: argparse.Namespace) -> int:
@@ -105,18 +117,23 @@ def apply_to(args: argparse.Namespace) -> int:
 def write_series(args: argparse.Namespace) -> int:
     """Write the layer as patches to be sent."""
     import series
+    import vendor
 
+    form = archs.choose("form", args.form, [series.MAILS, *vendor.FORMS])
     packages.need(*packages.BASE, "git", "perl")
     out = pathlib.Path(args.output)
-    says = series.make(args.kernel, out)
+    says = series.make(args.kernel, {form: out})
     patches = sorted(out.iterdir())
     nobody = {n for p in patches for n in re.findall(r"[\w.+-]+@[\w.-]+\.invalid\b", p.read_text())}
     print(*says, *(p.name for p in patches), *(f"before it is sent, {n} has to become a person" for n in sorted(nobody)), sep="\n")
     if says:
         print(f"{out}: checkpatch --strict is not silent, see above")
         return EXIT_FAILED
-    print(f"{out}: checkpatch --strict is silent\n"
-          f"  to apply: git am --empty=drop {out}/*.patch\n  to send:  git send-email {out}/*.patch")
+    print(f"{out}: checkpatch --strict is silent")
+    if form in vendor.NEXT:
+        print(vendor.NEXT[form].format(out=out.absolute()))
+    else:
+        print(f"  to apply: git am --empty=drop {out}/*.patch\n  to send:  git send-email {out}/*.patch")
     return EXIT_HELD
 
 
@@ -131,6 +148,22 @@ def audit_path(args: argparse.Namespace) -> int:
     print(*findings, sep="\n", end="\n" if findings else "")
     print(f"the crash path reaches {f'what it must not, {len(findings)} findings' if findings else 'nothing that it must not'}")
     return EXIT_FAILED if findings else EXIT_HELD
+
+
+def run_matrix(args: argparse.Namespace) -> int:
+    """Compile the layer for every kernel, architecture, compiler and variant."""
+    import matrix
+
+    return matrix.run(args)
+
+
+def judge_console(args: argparse.Namespace) -> int:
+    """Judge a console that somebody recorded."""
+    import judge
+
+    if args.cpus is not None and args.cpus < 1:
+        raise Unusable(f"--cpus {args.cpus}: give 1 or more")
+    return judge.show(pathlib.Path(args.console), args.cpus)
 
 
 def show_list(args: argparse.Namespace) -> int:
@@ -169,7 +202,8 @@ def show_list(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="crash-stop", description="One way to stop the other CPUs when Linux panics.",
                                      epilog="exit codes: 0 all held, 1 a check failed, 2 a build failed, 3 could not run, 4 all skipped")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="panic|test|apply|series|audit|list")
+    verbs = parser.add_subparsers(dest="verb", required=True,
+                                  metavar="panic|test|bench|apply|series|judge|audit|matrix|list")
     one = verbs.add_parser("panic", help="build a real kernel, boot it, panic it, show what happened")
     one.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     one.add_argument("--kernel", default="6.12", help="6.1, 6.12 (default), 7.3, or a kernel tree")
@@ -177,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--boot", metavar="B", help="another way to boot, see crash-stop list")
     one.add_argument("--store", metavar="S", help="another store, see crash-stop list")
     one.add_argument("--stock", action="store_true", help="show the unpatched kernel beside it")
+    one.add_argument("--html", metavar="FILE", help="the timelines as a page, to be read without a network or a script")
     one.set_defaults(run=panic)
     two = verbs.add_parser("test", help="this project's tests")
     two.add_argument("--quick", action="store_true", help="those that take a minute")
@@ -190,17 +225,51 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--without", nargs="+", metavar="WORD", help="words of a random panic to leave out")
     two.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at a time (default 2); those that fail are run again alone")
     two.set_defaults(run=test)
+    nine = verbs.add_parser("bench", help="how long a panic takes, stock beside patched, on 1 to 64 CPUs")
+    nine.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
+    nine.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default)")
+    nine.add_argument("--scenario", nargs="+", metavar="S", help="default: plain wedged three")
+    nine.add_argument("--cpus", nargs="+", type=int, metavar="N", help="default: 1 2 4 ... as many as the machine can have")
+    nine.add_argument("--times", type=int, default=5, metavar="N", help="runs of each kernel, in turn (default 5)")
+    nine.add_argument("--boot", metavar="B", help="another way to boot, see crash-stop list")
+    nine.add_argument("-o", "--output", default=str(sources.CACHE / "bench"), metavar="DIR",
+                     help="for the table, JSON and a picture of each architecture; default: %(default)s")
+    nine.add_argument("--gate", action="store_true", help="count instructions only; 5 %% more than the baseline is a failure")
+    nine.add_argument("--record", action="store_true", help="count instructions only, and put them into the baseline")
+    nine.add_argument("--baseline", metavar="FILE", help="default: tests/boot/baseline.json")
+    nine.set_defaults(run=bench)
     three = verbs.add_parser("apply", help="patch a kernel tree in place")
     three.add_argument("dir", metavar="DIR")
     three.set_defaults(run=apply_to)
     five = verbs.add_parser("series", help="write patches for git am, and for git send-email")
     five.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default), or a kernel tree")
+    five.add_argument("--for", dest="form", default="mails", metavar="FORM",
+                      help="mails (default); yocto: a kernel-cache feature; buildroot: a BR2_LINUX_KERNEL_PATCH folder")
     five.add_argument("-o", "--output", required=True, metavar="DIR", help="a folder that is not there yet")
     five.set_defaults(run=write_series)
     six = verbs.add_parser("audit", help="what the crash path reaches in a linked kernel, and how deep its stack gets")
     six.add_argument("arch", nargs="*", metavar="ARCH", help="architectures; default: all")
     six.add_argument("--kernel", default="7.3", help="6.1, 6.12, 7.3 (default), or a kernel tree")
     six.set_defaults(run=audit_path)
+    seven = verbs.add_parser("matrix", help="compile for every kernel, architecture, compiler and variant, and compare")
+    seven.add_argument("cell", nargs="*", metavar="CELL", help="KERNEL/ARCH/COMPILER/VARIANT, or a pattern; or: merge DIR...")
+    seven.add_argument("--kernel", nargs="+", metavar="K", help="6.1, 6.12, 7.3 (default: these three), or a kernel tree")
+    seven.add_argument("--all", action="store_true", help="every cell; takes hours")
+    seven.add_argument("--list", action="store_true", help="name the cells, run none")
+    seven.add_argument("--jobs", type=int, default=os.cpu_count() or 2, metavar="N", help="cells at a time (default: one per CPU)")
+    seven.add_argument("--again", action="store_true", help="also what an earlier run has shown")
+    seven.add_argument("--rerun-failed", action="store_true", help="only what failed in an earlier run")
+    seven.add_argument("--seed", type=int, default=0, metavar="N", help="for randconfig; default: another one each time")
+    seven.add_argument("--shard", default="", metavar="K/N", help="the K-th of N parts")
+    seven.add_argument("--on", choices=("slurm",), help="as a Slurm job array, on nodes that share the cache")
+    seven.add_argument("--results", metavar="DIR", help="where the JSON of each cell goes; default: in the cache")
+    seven.add_argument("--junit", metavar="FILE")
+    seven.add_argument("--ktap", metavar="FILE")
+    seven.set_defaults(run=run_matrix)
+    eight = verbs.add_parser("judge", help="judge a panic whose console was recorded over a serial line")
+    eight.add_argument("console", metavar="CONSOLE.log", help="with any time stamps or none; see Documentation/boards.rst")
+    eight.add_argument("--cpus", type=int, metavar="N", help="that were online, where the recording does not begin with the boot")
+    eight.set_defaults(run=judge_console)
     four = verbs.add_parser("list", help="architectures, kernels, scenarios, rungs")
     four.add_argument("--support", action="store_true", help="a table: what each architecture can do on each kernel")
     four.set_defaults(run=show_list)

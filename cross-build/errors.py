@@ -12,5 +12,13 @@ class Unusable(Exception):
     """Could not run: the message says what is wrong and what to do."""
 
 
+class DidNotSurvive(Unusable):
+    """A configuration that was asked for and cannot be had: needs says what for."""
+
+    def __init__(self, where: str, needs: str) -> None:
+        super().__init__(f"{where}: {needs.split()[0]} was asked for and did not survive: {needs}")
+        self.needs = needs
+
+
 class BuildFailed(Exception):
     """A kernel or a test program did not build."""

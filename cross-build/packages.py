@@ -12,6 +12,7 @@ from errors import Unusable
 
 BASE = ("make", "gcc", "libc6-dev", "coccinelle", "xz-utils", "tar", "rsync", "dpkg")
 BUILD = ("flex", "bison", "bc", "libelf-dev", "libssl-dev", "cpio", "kmod", "ccache", "gzip")
+BROWSER = ("chromium",)
 TEST = ("gcc", "make", "libc6-dev", "git", "perl", "diffutils", "binutils")
 
 

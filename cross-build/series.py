@@ -22,10 +22,13 @@ import archs
 import rules
 import sources
 import support
+import vendor
 from archs import ROOT
 from errors import Unusable
 from packages import run
 
+MAILS = "mails"
+MAIL = ("git", "format-patch", "--abbrev=12", "base")
 COVER = ROOT / "cross-build/cover.txt"
 # For a port that has not written its message.
 MESSAGE = """\
@@ -70,6 +73,11 @@ def parts() -> list[Part]:
         owner = next((i for i, folder in enumerate(folders) if name.startswith(folder + "/")), 0)
         copied[owner].append((ROOT, name))
     return [Part(path, tuple(files)) for path, files in zip(ruled, copied)]
+
+
+def touched(version: str) -> set[str]:
+    """The files of that kernel which the rules change."""
+    return {rule.file_in(version) or "" for part in parts() for rule in rules.load(part.rules, "")} - {""}
 
 
 def identity() -> dict[str, str]:
@@ -125,31 +133,52 @@ def _recipients(tree: pathlib.Path, patches: list[str]) -> list[str]:
     return [f"--{'to' if who in to else 'cc'}={who}" for who in run([*script, *patches], tree).splitlines()]
 
 
-def make(kernel: str, out: pathlib.Path) -> list[str]:
-    """Write the series into a folder, which is made; what the tree's checkpatch says about it."""
-    out = out.absolute()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise Unusable(f"{out}: is there already and not an empty folder; give another one")
+def _write(form: str, plain: list[str], tree: pathlib.Path, repo: pathlib.Path, out: pathlib.Path, env: dict[str, str]) -> list[str]:
+    """Write the patches in one form into a folder, which is made; what the tree's checkpatch says about them."""
+    with tempfile.TemporaryDirectory(dir=out.parent) as tmp:
+        new = pathlib.Path(tmp, form)
+        new.mkdir()
+        if form == MAILS:
+            letter = ["--cover-letter", "--cover-from-description=subject", *_recipients(tree, plain)]
+            run([*MAIL, *letter, "-o", str(new)], repo, env)
+        else:
+            for path in plain:
+                shutil.copy(path, new)
+            vendor.FORMS[form](new, [os.path.basename(path) for path in plain])
+        patches = [str(new / os.path.basename(path)) for path in plain]
+        check = subprocess.run(["perl", tree / "scripts/checkpatch.pl", *CHECKPATCH, IN_PATCHES, *patches],
+                               cwd=tmp, capture_output=True, text=True)
+        os.replace(new, out)
+    says = (check.stdout + check.stderr).replace(str(new), str(out)).splitlines()
+    return says or ["checkpatch failed"] * bool(check.returncode)
+
+
+def make(kernel: str, outs: dict[str, pathlib.Path]) -> list[str]:
+    """Write the series into folders, which are made: form to folder; what the tree's checkpatch says about it.
+
+    A form is mails, with a cover letter and recipients, or one of vendor.FORMS.
+    """
+    outs = {form: out.absolute() for form, out in outs.items()}
+    for out in outs.values():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise Unusable(f"{out}: is there already and not an empty folder; give another one")
     env, (_, tree) = identity(), sources.find(kernel)
     version = apply.kernel_version(tree)
     if (tree / apply.STATE / "layer").exists():
         raise Unusable(f"{tree}: the layer is applied there; give a tree that does not have it")
     if not (tree / "scripts/checkpatch.pl").exists():
         raise Unusable(f"{tree}: not a whole kernel tree (no scripts/checkpatch.pl)")
-    touched = sorted({rule.file_in(version) or "" for part in parts() for rule in rules.load(part.rules, "")} - {""})
-    base = _base(kernel, tree, touched)
+    changed = sorted(touched(version))
+    base = _base(kernel, tree, changed)
     rungs = "\n".join(f"  {arch.name:8} {support.rungs(arch, version)}" for arch in archs.load().values())
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as repo, tempfile.TemporaryDirectory(dir=out.parent) as new:
-        _commit_all(tree, version, touched, pathlib.Path(repo), env)
+    with tempfile.TemporaryDirectory() as tmp, tempfile.TemporaryDirectory() as folder:
+        repo = pathlib.Path(tmp)
+        _commit_all(tree, version, changed, repo, env)
         cover = f"{COVER.read_text().format(backends=rungs)}\n{base}\n"
-        run(["git", "config", "branch.series.description", cover], pathlib.Path(repo), env)
-        mail = ["git", "format-patch", "--abbrev=12", "base"]
-        plain = run([*mail, "-o", f"{new}/plain"], pathlib.Path(repo), env).splitlines()
-        mail += ["--cover-letter", "--cover-from-description=subject", *_recipients(tree, plain)]
-        written = run([*mail, "-o", f"{new}/series"], pathlib.Path(repo), env).splitlines()
-        check = subprocess.run(["perl", tree / "scripts/checkpatch.pl", *CHECKPATCH, IN_PATCHES, *written[1:]],
-                               cwd=new, capture_output=True, text=True)
-        os.replace(f"{new}/series", out)
-    says = (check.stdout + check.stderr).replace(f"{new}/series", str(out)).splitlines()
-    return says or ["checkpatch failed"] * bool(check.returncode)
+        run(["git", "config", "branch.series.description", cover], repo, env)
+        plain = run([*MAIL, "-o", folder], repo, env).splitlines()
+        says = []
+        for form, out in outs.items():
+            out.parent.mkdir(parents=True, exist_ok=True)
+            says += _write(form, plain, tree, repo, out, env)
+    return says

@@ -7,13 +7,16 @@ stock or patched; apply.py replaces files and never writes into one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 
 import apply
+import locks
 import packages
 from errors import Unusable
 
@@ -43,8 +46,14 @@ def _fetch(version: str, into: pathlib.Path) -> pathlib.Path:
 def pristine(version: str) -> pathlib.Path:
     """The unpacked source of a Debian kernel, fetched when the cache has none."""
     tree = CACHE / "sources" / f"linux-{version}"
-    if tree.exists():
-        return tree
+    if not tree.exists():
+        with locks.held(tree):
+            if not tree.exists():
+                _unpack(version, tree)
+    return tree
+
+
+def _unpack(version: str, tree: pathlib.Path) -> None:
     packages.need(*packages.BASE)
     print(f"fetching linux-source-{version}", flush=True)
     work = CACHE / "sources" / f".new-{version}"
@@ -64,7 +73,6 @@ def pristine(version: str) -> pathlib.Path:
         raise Unusable(f"{CACHE}: {error.strerror}; free some space or set XDG_CACHE_HOME") from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return tree
 
 
 def find(kernel: str) -> tuple[str, pathlib.Path]:
@@ -77,12 +85,9 @@ def find(kernel: str) -> tuple[str, pathlib.Path]:
     return "dir-" + re.sub(r"\W+", "-", str(source)).strip("-"), source
 
 
-def tree(kernel: str, patched: bool) -> tuple[str, pathlib.Path]:
-    """A tree to build, with the test driver in it: (version, folder)."""
-    label, source = find(kernel)
-    version = apply.kernel_version(source)
-    copy = CACHE / "trees" / f"{label}-{'patched' if patched else 'stock'}"
-    if not copy.exists() or kernel not in apply.KERNELS:
+def _make(source: pathlib.Path, copy: pathlib.Path, patched: bool, again: bool) -> None:
+    """Make the tree to build what it has to be."""
+    if again or not copy.exists():
         packages.need(*packages.BASE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         keep = ["--exclude=" + e for e in NOT_SOURCE]
@@ -94,4 +99,29 @@ def tree(kernel: str, patched: bool) -> tuple[str, pathlib.Path]:
     if patched:
         apply.apply_layer(copy)
     apply.apply_driver(copy)
-    return version, copy
+
+
+_copied: set[pathlib.Path] = set()  # copies of folders, which this process has made
+
+
+@contextlib.contextmanager
+def using(kernel: str, patched: bool) -> Iterator[tuple[str, pathlib.Path]]:
+    """A tree to build, with the test driver in it, which nobody changes meanwhile: (version, folder)."""
+    label, source = find(kernel)
+    version = apply.kernel_version(source)
+    copy = CACHE / "trees" / f"{label}-{'patched' if patched else 'stock'}"
+    while True:
+        with locks.held(copy, shared=True):
+            old = kernel not in apply.KERNELS and copy not in _copied
+            if not old and apply.is_current(copy, patched):
+                yield version, copy
+                return
+        with locks.held(copy):
+            _make(source, copy, patched, old)
+            _copied.add(copy)
+
+
+def tree(kernel: str, patched: bool) -> tuple[str, pathlib.Path]:
+    """The same, for those who only look."""
+    with using(kernel, patched) as found:
+        return found

@@ -11,7 +11,9 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import subprocess
 
+import locks
 import packages
 from errors import Unusable
 from sources import CACHE
@@ -25,7 +27,8 @@ class Tool:
     options: tuple[str, ...] = ()  # what makes it look into its folder, {root}
 
 
-TOOLS = {"herd7": Tool("herdtools7", "forky", ("-set-libdir", "{root}/usr/share/herdtools7/herd"))}
+TOOLS = {"herd7": Tool("herdtools7", "forky", ("-set-libdir", "{root}/usr/share/herdtools7/herd")),
+         "sparse": Tool("sparse", "forky")}
 
 
 def _fetch(name: str, root: pathlib.Path) -> None:
@@ -54,14 +57,24 @@ def _fetch(name: str, root: pathlib.Path) -> None:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def command(name: str) -> list[str]:
-    """The words that start a program: as installed, or else from the cache."""
+def _serves(name: str, there: str, kernel: pathlib.Path | None) -> bool:
+    """Is an installed program new enough for this kernel, where it has a script that says so?"""
+    script = kernel / "scripts/checker-valid.sh" if kernel and name == "sparse" else None
+    if not script or not script.exists():
+        return True
+    return subprocess.run(["sh", str(script), there], capture_output=True, text=True).stdout.strip() == "1"
+
+
+def command(name: str, kernel: pathlib.Path | None = None) -> list[str]:
+    """The words that start a program: as installed, if it serves the kernel, or else from the cache."""
     there = shutil.which(name)
-    if there:
+    if there and _serves(name, there, kernel):
         return [there]
     root = CACHE / "tools" / name
     if not root.exists():
-        _fetch(name, root)
+        with locks.held(root):
+            if not root.exists():
+                _fetch(name, root)
     loaders = sorted(root.glob("usr/lib/*/ld*.so.[0-9]"))
     if not loaders:
         raise Unusable(f"{root} has no dynamic linker; remove that folder")

@@ -106,7 +106,7 @@ static const struct crash_rung *crash_next_rung(const struct crash_ladder *l)
 	unsigned int i;
 
 	for (i = l->next_rung; i < backend->nr_rungs; i++)
-		if (!backend->rungs[i].usable || backend->rungs[i].usable())
+		if (crash_rung_usable(&backend->rungs[i]))
 			return &backend->rungs[i];
 	return NULL;
 }
@@ -226,7 +226,7 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	if (l->done)
 		goto out;
 	if (why == CRASH_STOP_PANIC && !l->next_rung) {
-		/* Inherit what a reboot, which may go on, has seen: see panic_mutex_take(). */
+		/* Inherit what a reboot has seen, which may go on meanwhile. */
 		data_race(cpumask_andnot(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen,
 					 cpumask_of(this_cpu)));
 		cpumask_copy(&l->left, &l->seen);

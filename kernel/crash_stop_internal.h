@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/crash_stop.h>
+#include <linux/irqflags.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
@@ -23,6 +24,24 @@ struct crash_clock {
 	u64 last_ns;
 	u64 still_ns;
 };
+
+/* Can its signal be sent on this machine? */
+static inline bool crash_rung_usable(const struct crash_rung *rung)
+{
+	return !rung->usable || rung->usable();
+}
+
+/* The same outside a stop: as the ladder asks, with interrupts off. */
+static inline bool crash_rung_usable_now(const struct crash_rung *rung)
+{
+	unsigned long flags;
+	bool usable;
+
+	local_irq_save(flags);
+	usable = crash_rung_usable(rung);
+	local_irq_restore(flags);
+	return usable;
+}
 
 /* kernel/crash_clock.c */
 void crash_clock_start(struct crash_clock *clock);

@@ -21,13 +21,15 @@ from errors import EXIT_FAILED, EXIT_HELD, BuildFailed, Unusable
 
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/boot")]
 
-from parts import audit, boots, campaign, code, explorer, litmus, machines, tree  # noqa: E402
+from parts import (audit, boots, campaign, code, explorer, kunit, litmus, machines, matrix, sent,  # noqa: E402
+                   tree)
 from parts.common import Results  # noqa: E402
 
 QUICK = (code.unit, code.mutants, code.verdicts, code.style, litmus.litmus)
-PARTS = QUICK + (machines.machines, explorer.explore, tree.applies, code.mails, tree.identical, tree.compiles, tree.size,
-                 audit.crash_path, boots.boots, boots.variants, boots.compare, campaign.campaign)
-ON_REQUEST = (boots.repeat,)
+PARTS = QUICK + (machines.machines, explorer.explore, tree.applies, code.mails, sent.sent, tree.identical, tree.compiles,
+                 tree.size, matrix.matrix, kunit.kunit, audit.crash_path, boots.boots, boots.variants, boots.compare,
+                 code.pages, campaign.campaign)
+ON_REQUEST = (boots.repeat, matrix.cluster)
 
 
 def run(args: argparse.Namespace) -> int:

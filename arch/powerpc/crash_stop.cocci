@@ -152,8 +152,9 @@
 // file: arch/powerpc/sysdev/xics/xics-common.c
 @@ @@
 -if (!rtas_indicator_present(GLOBAL_INTERRUPT_QUEUE, NULL))
-+if (IS_ENABLED(CONFIG_CRASH_STOP) ? !xics_has_queue() :
-+    !rtas_indicator_present(GLOBAL_INTERRUPT_QUEUE, NULL))
++if (IS_ENABLED(CONFIG_CRASH_STOP) && !xics_has_queue())
++	return;
++if (!IS_ENABLED(CONFIG_CRASH_STOP) && !rtas_indicator_present(GLOBAL_INTERRUPT_QUEUE, NULL))
  	return;
 
 // rule: ppc-die-include

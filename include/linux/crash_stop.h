@@ -150,8 +150,9 @@ struct crash_stop_result {
  * @name: the word for it in the report line: "ipi", "nmi"
  * @reaches_masked: it stops a CPU that runs with interrupts off, and so may
  *	stop one that holds a lock which the store needs
- * @usable: called by: the ladder, before the rung. Context: any, interrupts
- *	off. Must not: wait, nor fault, since it is asked again afterwards.
+ * @usable: called by: the ladder, before the rung; at the end of the boot, and
+ *	who reads debugfs. Context: any, interrupts off. Must not: wait, nor
+ *	fault, since it is asked again afterwards.
  *	Returns: whether @raise can work on this machine. When absent: always.
  * @raise: called by: the ladder, once per rung and stop. Context: any,
  *	interrupts off. Must: signal the CPUs of the mask, which holds no

@@ -13,6 +13,9 @@ from qemu import NMI_PRESSED, Transcript
 
 # Not only at the start: what init says and what the kernel says can share a line.
 STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
+RUNGS = re.compile(r"crash_stop: rungs: ([\w ]+)")
+# Two lines that show the kernel's clock and the driver's at the same time.
+STAMPED = re.compile(r"\[ *(\d+\.\d{6})\].*?(crash_stop: \d+/\d+ other|crash_test: dump 1 begins)")
 
 
 class Symbols:
@@ -60,12 +63,15 @@ class Evidence:
     stopped: int | None = None
     others: int | None = None
     stop_us: int | None = None
+    signal_us: int = 0  # when the first rung was raised
     not_stopped: set[int] = dataclasses.field(default_factory=set)
     dumps: list[tuple[int, int, int]] = dataclasses.field(default_factory=list)  # number, us, cpu
     dump_at: float | None = None
     dump_end_us: int | None = None
     crashed: set[int] = dataclasses.field(default_factory=set)  # CPUs that called panic() themselves
     running_on: set[int] | None = None
+    ran_until: dict[int, int] = dataclasses.field(default_factory=dict)  # cpu: us
+    stack_bytes: int | None = None  # in use where the log is saved
     how: dict[int, tuple[int, int, str]] = dataclasses.field(default_factory=dict)  # cpu: rung, us, message
     notifier_us: int | None = None
     hangs_us: list[int] = dataclasses.field(default_factory=list)  # when something hangs
@@ -82,6 +88,8 @@ class Evidence:
     restarted: bool = False
     store: list[str] = dataclasses.field(default_factory=list)  # lines of the Panic record
     store_name: str = ""
+    rungs: dict[str, bool] = dataclasses.field(default_factory=dict)  # which are usable, says debugfs
+    rungs_at_boot: str = ""  # and the line at boot
     decoded: str = ""  # a raw address of the stored log, decoded with what that log says
     pcs: list[list[str]] = dataclasses.field(default_factory=list)  # per reading, per CPU: the function
 
@@ -151,6 +159,9 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.crashed = _cpus(found[1])
     elif found := re.match(r'crash_test: cpu (\d+) how (-?\d+) us (\d+) msg "(.*)"', line):
         e.how[int(found[1])] = int(found[2]), int(found[3]), found[4]
+    elif found := re.match(r"crash_test: last ran((?: \d+:\d+)*) us, (\d+) bytes of stack", line):
+        e.ran_until = {int(cpu): int(us) for cpu, us in re.findall(r"(\d+):(\d+)", found[1])}
+        e.stack_bytes = int(found[2])
     elif found := re.match(r"crash_test: dump ends at (\d+) us", line):
         e.dump_end_us = int(found[1])
     elif found := re.match(r"crash_test: hangs at (\d+) us", line):
@@ -161,6 +172,17 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.button = True
     elif found := re.match(r"crash_test: notifier at (\d+) us", line):
         e.notifier_us = int(found[1])
+
+
+def _signal_us(e: Evidence, lines: list[str]) -> int:
+    """When the first rung was raised: the report line was printed as the ladder ended."""
+    at: dict[str, float] = {}
+    for found in filter(None, map(STAMPED.search, lines)):
+        at.setdefault(found[2][:10], float(found[1]))
+    if len(at) < 2 or not e.dumps or e.stop_us is None:
+        return 0
+    since_report = (at["crash_test"] - at["crash_stop"]) * 1e6
+    return max(0, round(e.dumps[0][1] - since_report - e.stop_us))
 
 
 def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
@@ -175,6 +197,10 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         line = raw if raw.startswith(("store|", "log|")) else STAMP.sub("", raw)
         if phase == "boot" and boot_cpu and (found := re.search(boot_cpu, line)):
             first = int(found[1])
+        if phase == "boot" and (found := RUNGS.match(line)):
+            e.rungs_at_boot = found[1]
+        elif phase == "first" and (found := re.match(r"guest: rung (\w+): (not )?usable", line)):
+            e.rungs[found[1]] = not found[2]
         if line.startswith("guest: crash kernel"):
             phase, e.crash_kernel_at = "crash kernel", e.crash_kernel_at or at
             if found := re.search(r"(\d+) CPUs", line):
@@ -210,17 +236,19 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         e.crash_kernel_at = None
     if arch.get("store vmcore", "record") and not e.store:
         e.store, e.store_name = e.log, "vmcore"
-    if not e.dumps:
+    if not e.dumps and e.store and (e.report is None or any("crash_test: dump" in line for line in e.store)):
         # A legacy console cannot print in NMI context or on PREEMPT_RT; the log has it all.
         at = e.panics[0][0] if e.panics else 0.0
         e.panics.clear()
         for line in e.store:
             _console_line(e, at, STAMP.sub("", line))
+    e.signal_us = _signal_us(e, [line for _, line in transcript.lines])
     offset = _offset(e.said, symbols)
     moved = int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset
     e.notes = [_note(h, arch, symbols, moved) for h in hexes]
     for cpu, words in stacks.items():
-        e.notes[cpu].stack = [symbols.name(word - moved) for word in words]
+        # Behind a call that does not return stands the next function.
+        e.notes[cpu].stack = [symbols.name(word - moved - 1) for word in words]
     e.decoded = _decode(e.store, symbols)
     for reading in transcript.registers:
         pcs = re.findall(arch.get("registers", "monitor_pc"), reading)

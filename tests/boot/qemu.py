@@ -200,14 +200,14 @@ class Guest:
 
 
 def run(command: list[str], commands: list[str], last_word: str, button: tuple[str, int] | None = None,
-        silence_ends: bool = False) -> Transcript:
+        silence_ends: bool = False, restarts: bool = True) -> Transcript:
     """Boot, give the commands, and follow the machine until it has restarted.
 
     A command is given when the one before was answered; the last one panics.
     When the kernel has said last_word, or QEMU that it has ended, whichever comes
     first, its registers are read and the reset button is pressed. A second "guest:
-    ready" ends the run. With silence_ends a machine that falls silent has ended, too:
-    QEMU does not say so while a CPU runs on that was on its way down, and not online.
+    ready" ends the run; without restarts the last word does. With silence_ends a machine
+    that falls silent has ended, too.
 
     At the first line that holds the first word of button, the NMI button of the
     CPU that is its second is pressed.
@@ -252,6 +252,9 @@ def run(command: list[str], commands: list[str], last_word: str, button: tuple[s
                 time.sleep(SETTLE_S)
                 guest.press_nmi(button[1])
                 button = None
+            if last_word in line and not restarts:
+                guest.transcript.end = "done"
+                break
             if (last_word in line or line == PANICKED) and boots == 1 and not guest.transcript.registers:
                 time.sleep(SETTLE_S)
                 guest.transcript.registers.append(guest.monitor.registers())

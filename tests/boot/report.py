@@ -8,6 +8,7 @@ import pathlib
 import sys
 import xml.etree.ElementTree as xml
 
+import timeline
 from boot import Run
 from evidence import Evidence
 from verdict import CONTRACT, Verdict
@@ -33,43 +34,34 @@ def _ms(us: int | None) -> str:
 def _column(run: Run) -> dict[str, str]:
     """One kernel's column of the timeline: row to text."""
     e: Evidence = run.evidence
+    t = timeline.of(run)
     rows = {"panic()": f"{'0.0 ms':>10}  {_cpus([e.owner]) if e.owner is not None else ''}"}
-    by_itself = sorted(c for c, (how, _, _) in e.how.items() if how == -1)
-    if by_itself:
-        rows["  by itself"] = f"{'':>10}  {_cpus(by_itself)}"
-    for index, name in enumerate(rungs_of(run)):
-        cpus = sorted(c for c, (how, _, _) in e.how.items() if how == index)
-        if cpus:
-            last = max(e.how[c][1] for c in cpus)
-            rows[f"  {name}"] = f"{_ms(last):>10}  {_cpus(cpus)}"
+    for name in (timeline.BY_ITSELF, *timeline.rungs_of(run)):
+        stopped = [lane for lane in t.lanes if lane.stopped_by == name]
+        if stopped:
+            last = "" if name == timeline.BY_ITSELF else _ms(max(lane.stopped_us or 0 for lane in stopped))
+            rows[f"  {name}"] = f"{last:>10}  {_cpus([lane.cpu for lane in stopped])}"
+    stop = timeline.stopped_us(e)
     if e.report:
         left = f", {_cpus(sorted(e.not_stopped))} RUNS ON" if e.not_stopped else ""
-        rows["stopped"] = f"{_ms(e.stop_us):>10}  {e.stopped} of {e.others}{left}"
+        rows["stopped"] = f"{_ms(stop):>10}  {e.stopped} of {e.others}{left}"
     elif e.running_on:
         rows["stopped"] = f"{'':>10}  {_cpus(sorted(e.running_on))} RUNS ON"
     else:
-        rows["stopped"] = f"{'':>10}  no report"
-    size = sum(len(line) + 1 for line in e.store)
-    kept = f"store: {run.case.get('store')}, {size / 1024:.1f} KB" if e.store else "store: nothing"
-    rows["kmsg_dump"] = f"{_ms(e.dumps[0][1] if e.dumps else None):>10}  {kept}"
-    if run.case.get("kdump") == "yes":
-        if e.crash_ms is not None:
-            rows["crash kernel"] = f"{_ms(int(e.crash_ms * 1e3)):>10}  notes: {len(e.notes)} of {run.case.cpus}"
-        else:
-            rows["crash kernel"] = f"{'never':>10}"
+        rows["stopped"] = f"{'' if stop is None else _ms(stop):>10}  no report"
+    for span in t.stages:
+        if span.name in ("kmsg_dump", "crash kernel"):
+            at = span.start_us if span.name == "kmsg_dump" and span.end_us is not None else span.end_us
+            rows[span.name] = f"{_ms(at):>10}" + (f"  {span.note}" if at is not None or span.name == "kmsg_dump" else "")
     return rows
-
-
-def rungs_of(run: Run) -> list[str]:
-    """The names of the architecture's rungs, in the ladder's order."""
-    return run.kernel.arch.get("arch", "rungs").split()
 
 
 def show(runs: list[Run]) -> None:
     """A case on one kernel, or on two side by side (stock first)."""
     columns = [_column(r) for r in runs]
     head = runs[-1]
-    order = ["panic()", "  by itself", *(f"  {name}" for name in rungs_of(head)), "stopped", "kmsg_dump", "crash kernel"]
+    stops = (timeline.BY_ITSELF, *timeline.rungs_of(head))
+    order = ["panic()", *(f"  {name}" for name in stops), "stopped", "kmsg_dump", "crash kernel"]
     rows = [row for row in order if any(row in c for c in columns)]
     print(f"\n{head.case.name}: {head.case.scenario.what}"
           f"{', crash kernel loaded' if head.case.get('kdump') == 'yes' else ''}")

@@ -154,12 +154,18 @@ def options_of(arch: Arch) -> dict[str, tuple[str, ...]]:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A scenario on an architecture, with a value for each option, and the variant of the kernel."""
+    """A scenario on an architecture, with a value for each option, and the variant of the kernel.
+
+    smp: how many CPUs, if not as many as the architecture says. counted: the guest's
+    clock is the number of instructions, of all CPUs together.
+    """
 
     scenario: Scenario
     arch: Arch
     options: tuple[tuple[str, str], ...] = ()
     variant: str = "plain"
+    smp: int = 0
+    counted: bool = False
 
     def get(self, option: str) -> str:
         """The value of an option."""
@@ -172,7 +178,7 @@ class Case:
     @property
     def cpus(self) -> int:
         """How many CPUs the guest has."""
-        return int(self.data("cpus"))
+        return self.smp or int(self.data("cpus"))
 
     @property
     def name(self) -> str:
@@ -180,6 +186,8 @@ class Case:
         words = [self.scenario.name] + (["kdump"] if self.get("kdump") == "yes" else [])
         words += [v if k != "post" and k != "poo" else k for k, v in self.options
                   if k not in ("kdump", "kernel") and v != options_of(self.arch)[k][0]]
+        words += [f"{self.smp}cpus"] if self.smp else []
+        words += ["counted"] if self.counted else []
         return "-".join(words + ([self.variant] if self.variant != "plain" else []))
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
+import support
 from archs import Arch
 from evidence import Evidence
 from scenarios import DEADLINE_MS, Case
@@ -27,8 +28,15 @@ TAKEOVER_MAX_US = 30_000_000
 # or its host gave it no time; the rung that can do so comes after the first one's 10 ms.
 LOSER_US = 10_000
 
+# What a parked CPU runs through in kernel/; what it does in its backend is in the
+# architecture's crash_stop.conf.
+PARKED = r"crash_stop_(?:here|park|why|have_image)"
+
 # include/linux/crash_stop.h and kernel/crash_stop_dump.c
 STATE_RUNNING, STATE_STOPPED, NOTE_REGS, PLACEHOLDER_PID = 0, 4, 4, -1
+BOOTING = "booting the crash kernel"
+BAD_IMAGE = "crash kernel not booted: the checksum of its image is wrong"
+IMAGE = ("no crash kernel is loaded", "crash kernel not booted:", BOOTING)
 
 
 @dataclasses.dataclass
@@ -44,7 +52,7 @@ class Verdict:
         return not self.reasons and any(v for v in self.lines.values())
 
 
-class _Judge:
+class Judge:
     """Collects what fails, by contract line."""
 
     def __init__(self) -> None:
@@ -58,7 +66,7 @@ class _Judge:
             self.reasons.append(f"{line}: {why}")
 
 
-def _owner(j: _Judge, case: Case, e: Evidence) -> None:
+def _owner(j: Judge, case: Case, e: Evidence) -> None:
     owners = set(case.scenario.owners)
     j.check("K1", {cpu for _, _, cpu in e.dumps} <= owners and e.owner in owners,
             f"the log was saved by CPU {sorted({c for _, _, c in e.dumps})}, expected one of {sorted(owners)}")
@@ -66,7 +74,7 @@ def _owner(j: _Judge, case: Case, e: Evidence) -> None:
     j.check("K1", len(purpose) <= 1, f"{len(purpose)} CPUs went through a panic of their own")
 
 
-def _losers(j: _Judge, case: Case, e: Evidence) -> None:
+def _losers(j: Judge, case: Case, e: Evidence) -> None:
     # One that was stopped on its way into panic() is no loser.
     losers = set(case.scenario.losers) & e.crashed - {e.owner}
     if case.scenario.redirected is not None and e.owner != case.scenario.redirected:
@@ -77,14 +85,37 @@ def _losers(j: _Judge, case: Case, e: Evidence) -> None:
         j.check("K2", "crash_test" in message, f"CPU {cpu}: the message of its own panic was not kept")
 
 
-def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
-    running = case.unstopped - {e.owner}
-    unreached = {cpu for cpu, _, _, stopped, _ in e.hung if not stopped}
+def _rungs(j: Judge, case: Case, e: Evidence) -> None:
+    usable = (case.scenario.gentle and case.data("gentle_usable")) or case.data("usable")
+    j.check("K3", [name for name, there in e.rungs.items() if there] == usable.split(),
+            f"debugfs says {e.rungs}, and usable are to be {usable}")
+    j.check("K3", e.rungs_at_boot == usable, f"the line at boot says {e.rungs_at_boot or 'nothing'}, expected {usable}")
+    j.check("K3", set(e.rungs) == support.rungs_of_source(case.arch),
+            f"debugfs lists {list(e.rungs)}, not all rungs of the backend")
+
+
+def stop_in_time(j: Judge, e: Evidence) -> None:
+    """K3: the ladder ended."""
     us = e.stop_us if e.stop_us is not None else STOP_MAX_US + 1
     j.check("K3", us <= STOP_MAX_US, f"the stop took {e.stop_us} us")
-    j.check("K4", e.running_on is not None, "nobody looked whether the others stand still")
+
+
+def ran_on(j: Judge, e: Evidence, running: set[int]) -> None:
+    """K4: what the test driver saw of the others, if it is there."""
     if e.running_on is not None:
         j.check("K4", e.running_on <= running, f"CPUs {sorted(e.running_on)} ran on while the log was saved")
+
+
+def _parked(arch: Arch) -> str:
+    return f"{PARKED}|{arch.get('registers', 'parked', '(?!)')}"
+
+
+def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
+    running = case.unstopped - {e.owner}
+    unreached = {cpu for cpu, _, _, stopped, _ in e.hung if not stopped}
+    stop_in_time(j, e)
+    j.check("K4", e.running_on is not None, "nobody looked whether the others stand still")
+    ran_on(j, e, running)
     j.check("K8", e.report is not None, "no report line")
     if e.report is not None:
         # One that comes up behind the last signal may be named.
@@ -101,7 +132,7 @@ def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bo
         willing = bool(how) and not arch.get("impossible", "standby")
         j.check("K14", ("; no standby" in e.report) != willing or case.scenario.reboot is not None,
                 f"{'nobody' if willing else 'somebody'} stands by")
-    parked = re.compile(arch.get("registers", "parked"))
+    parked = re.compile(_parked(arch))
     # Not online when the others were stopped, and where such a CPU is.
     gone = case.scenario.hotplug if e.others == case.cpus - 2 else ()
     offline = re.compile(arch.get("registers", "offline", "(?!)"))
@@ -118,15 +149,20 @@ def _stop(j: _Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bo
                         f"QEMU shows CPU {cpu} in {' and '.join(seen)}")
 
 
-def _order(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
+def in_order(j: Judge, e: Evidence, then: float | None) -> None:
+    """K6: the message, the report line, and what comes then."""
+    if e.report_at is not None and then is not None and e.panics:
+        j.check("K6", e.panics[0][0] <= e.report_at <= then, "message, report and dump are out of order")
+
+
+def _order(j: Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
     first = e.panics[0][0] if e.panics else None
     j.check("K6", first is not None, "no panic message")
     # What is said behind the store's own dump is in no store.
     unseen = case.mute and boots_crash_kernel
     j.check("K6", bool(e.dumps) and (unseen or e.dump_end_us is not None), "kmsg_dump did not run through")
     j.check("K6", not case.stored or bool(e.store), "the store holds no Panic record after the restart")
-    if e.report_at is not None and e.dump_at is not None and first is not None:
-        j.check("K6", first <= e.report_at <= e.dump_at, "message, report and dump are out of order")
+    in_order(j, e, e.dump_at)
     if e.dumps:
         post = case.get("post") == "yes"
         if post:
@@ -149,7 +185,7 @@ def _order(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None
                 f"an address in the stored log decodes to {e.decoded or 'nothing'}, not to crash_test_panic")
 
 
-def _nested(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
+def _nested(j: Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
     j.check("K7", len(e.dumps) == 1, f"the first dumper ran {len(e.dumps)} times")
     j.check("K7", e.dump_end_us is not None, "a dumper behind the bad one did not run")
     j.check("K7", not case.stored or bool(e.store), "the store behind the bad callback has no log")
@@ -158,7 +194,7 @@ def _nested(j: _Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> Non
     j.check("K7", e.nested == reached, f"{e.nested} nested panics instead of {reached}")
 
 
-def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
+def _dump(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
     s = case.scenario
     cpus = {case.cpus, case.cpus - 1} if s.hotplug else {case.cpus}
     j.check("K9", len(e.notes) in cpus, f"{len(e.notes)} notes for {case.cpus} CPUs")
@@ -174,7 +210,8 @@ def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
                 + arch.get("registers", "loser", "-")}
     expected |= {heir: expected[e.owner] for _, _, _, _, heir in e.hung}
     expected |= {cpu: r"crash_test_\w+" if stopped else "" for cpu, _, _, stopped, _ in e.hung}
-    expected |= {cpu: r"crash_test_wedged" for cpu in s.wedged}
+    spins = "|".join(filter(None, ("crash_test_wedged", arch.get("registers", "clock"))))
+    expected |= {cpu: spins for cpu in s.wedged}
     if not s.loser_in_nmi:
         expected |= {cpu: arch.get("registers", "loser") for cpu in set(s.losers) & e.crashed - {e.owner}
                      if e.how.get(cpu, (-1,))[0] == -1}
@@ -189,13 +226,13 @@ def _dump(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
                 f"CPU {cpu} did not stop and its note is no placeholder")
         expected[cpu] = ""
     # Who takes a CPU off may be stopped in the firmware, where others are parked.
-    parked = r"crash_stop_(here|park)|\w+_park" if s.hotplug else arch.get("registers", "parked")
+    parked = rf"{PARKED}|\w+_park" if s.hotplug else _parked(arch)
     for cpu, note in enumerate(e.notes):
         pattern = expected.get(cpu, rf"(?!{parked})\w.*")
         j.check("K9", note.shows(pattern), f"note {cpu} shows {note.function or 'no registers'}, expected {pattern}")
 
 
-def _hotplug(j: _Judge, case: Case, e: Evidence) -> None:
+def _hotplug(j: Judge, case: Case, e: Evidence) -> None:
     """A CPU that comes or goes parks, or is named, or is offline."""
     for cpu in case.scenario.hotplug:
         j.check("K15", e.running_on is not None and cpu not in e.running_on, f"CPU {cpu} slipped through and runs")
@@ -206,11 +243,11 @@ def _hotplug(j: _Judge, case: Case, e: Evidence) -> None:
                     f"CPU {cpu} has state {e.states[cpu][0]} in the dump")
 
 
-def _log(j: _Judge, e: Evidence) -> None:
+def _log(j: Judge, e: Evidence) -> None:
     j.check("K8", e.report is not None and any(e.report in line for line in e.log), "the log in the dump has no report line")
 
 
-def _hang(j: _Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
+def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
     s = case.scenario
     steps = [step for _, step, _, _, _ in e.hung]
     if not s.hangs:
@@ -243,16 +280,23 @@ def _hanging(case: Case, boots_crash_kernel: bool) -> list[str]:
     return found
 
 
-def _image(j: _Judge, case: Case, e: Evidence) -> None:
-    if case.mute and e.crash_kernel_at is not None:
-        return
-    reasons = ("no crash kernel is loaded", "crash kernel not booted:", "booting the crash kernel")
-    if case.scenario.image_is_bad:
-        reasons = ("crash kernel not booted: the checksum of its image is wrong",)
-    j.check("K11", any(r in line for line in e.said for r in reasons), "nothing says what became of the crash kernel")
+def said_of_the_image(lines: list[str], words: tuple[str, ...] = IMAGE) -> list[str]:
+    """Those that say what became of the crash kernel."""
+    return [line for line in lines if any(w in line for w in words)]
 
 
-def _reboot(j: _Judge, case: Case, e: Evidence, arch: Arch) -> None:
+def image(j: Judge, e: Evidence, words: tuple[str, ...] = IMAGE) -> None:
+    """K11: it is said what became of the crash kernel."""
+    j.check("K11", bool(said_of_the_image(e.said, words)), "nothing says what became of the crash kernel")
+
+
+def splats(e: Evidence) -> list[str]:
+    """What lock debugging says of the crash path."""
+    return [l for l in e.said if re.search(r"BUG: (sleeping|using|scheduling)|possible .*deadlock|suspicious RCU|"
+                                           r"inconsistent lock|bad unlock balance|INFO: rcu", l)]
+
+
+def _reboot(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
     j.check("K10", not e.panics, "a reboot became a panic")
     j.check("K10", e.restarted, "the machine did not restart")
     # A wedged CPU can hold the console's lock, which a reboot does not break.
@@ -265,18 +309,19 @@ def boots_crash_kernel(case: Case, e: Evidence) -> bool:
     if case.scenario.image_is_bad:
         return False
     if case.scenario.image_may_change:
-        return any("booting the crash kernel" in line for line in e.said)
+        return any(BOOTING in line for line in e.said)
     return case.get("kdump") == "yes"
 
 
 def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     """The verdict on one run."""
-    j = _Judge()
+    j = Judge()
     s = case.scenario
     if not s.panics:
         _reboot(j, case, e, arch)
         return Verdict(j.lines, j.reasons + ([] if e.end == "done" else [f"the run ended {e.end}"]))
     booted = boots_crash_kernel(case, e)
+    _rungs(j, case, e)
     _owner(j, case, e)
     _losers(j, case, e)
     _stop(j, case, e, arch, booted)
@@ -294,13 +339,13 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
             _log(j, e)
     if s.reboot is not None:
         j.check("K10", e.owner in s.owners and bool(e.dumps), "the panic's owner did not get to save the log")
-    _image(j, case, e)
-    splats = [l for l in e.said if re.search(r"BUG: (sleeping|using|scheduling)|possible .*deadlock|suspicious RCU|"
-                                             r"inconsistent lock|bad unlock balance|INFO: rcu", l)]
+    if not case.mute or e.crash_kernel_at is None:
+        image(j, e, (BAD_IMAGE,) if s.image_is_bad else IMAGE)
+    found = splats(e)
     allowed = case.data("warns_unstopped") if case.unstopped or case.stays else ""
     if not s.warns:
-        splats += [l for l in e.said if l.startswith("WARNING:") and not (allowed and re.search(allowed, l))]
-    j.check("K12", not splats, f"a splat: {splats[:1]}")
+        found += [l for l in e.said if l.startswith("WARNING:") and not (allowed and re.search(allowed, l))]
+    j.check("K12", not found, f"a splat: {found[:1]}")
     if e.end != "done":
         j.reasons.append(f"the run ended {e.end}")
     return Verdict(j.lines, j.reasons)

@@ -11,8 +11,11 @@ import statistics
 import threading
 import time
 
+import bench
 import boot
 import build
+import chart
+import gate
 import guest
 import packages
 import report
@@ -22,9 +25,9 @@ from archs import Arch
 from parts.common import Results, chosen, native
 from scenarios import Case
 
-# What the stock kernel and ours do in turn, for the comparison; medians of so many.
+# Stock and ours in turn, for the comparison; medians of so many.
 COMPARE_RUNS = 3
-COMPARED = ("plain", "wedged", "three", "plain-kdump", "wedged-kdump")
+COMPARED = (*((name, "no") for name in bench.COMPARED), ("plain", "yes"), ("wedged", "yes"))  # with a crash kernel or not
 # How often a case that failed is run again; it fails if any of these fails too. When
 # more cases fail, none is: what is broken would cost a timeout each time.
 RETRIES = 2
@@ -126,32 +129,22 @@ def variants(args: argparse.Namespace) -> Results:
 
 
 def compare(args: argparse.Namespace) -> Results:
-    """Stock beside patched, in turn: panic() to kmsg_dump, or to the crash kernel. Times are shown, not judged."""
+    """Stock beside patched, in turn; times are shown, not judged; --all: instructions are, against the baseline."""
     results = []
     for arch in native(args):
         packages.need(*arch.get("arch", "packages").split())
         kernels = {patched: build.build("7.3", arch, patched) for patched in (False, True)}
-        print(f"{arch.name + ', from panic()':34}{'stock':>12}{'here':>12}{'ratio':>8}   "
-              f"ms, medians of {COMPARE_RUNS} runs each in turn: guest time to kmsg_dump, outside time to the crash kernel")
-        for name in COMPARED:
-            results.append((f"compare {arch.name} {name}", _compare_one(arch, kernels, name)))
+        print(f"{arch.name}, ms, {COMPARE_RUNS} runs each\n{chart.HEAD}")
+        for name, kdump in COMPARED:
+            case = scenarios.case(scenarios.BY_NAME[name], arch, kernel="7.3", kdump=kdump)
+            _, points = bench.measure(kernels, case, COMPARE_RUNS)
+            print(*chart.rows(points), sep="\n", flush=True)
+            results += [(f"compare {arch.name} {case.name}, {p.what}", "" if len(p.ours.values) == COMPARE_RUNS else
+                         f"reached in {len(p.ours.values)} of {COMPARE_RUNS} runs")
+                        for p in points if p.what in (bench.DUMP, bench.CRASH_KERNEL)]
+        if args.all and gate.recorded(arch, gate.BASELINE):
+            results += gate.check(arch, kernels[True], gate.BASELINE)
     return results
-
-
-def _compare_one(arch: Arch, kernels: dict[bool, build.Kernel], name: str) -> str:
-    base = name.removesuffix("-kdump")
-    case = scenarios.case(scenarios.BY_NAME[base], arch, kernel="7.3", kdump="no" if name == base else "yes")
-    ms: dict[bool, list[float]] = {False: [], True: []}
-    for _ in range(COMPARE_RUNS):
-        for patched in (False, True):
-            e = boot.run(kernels[patched], case).evidence
-            reached = e.crash_ms if name != base else e.dumps[0][1] / 1000 if e.dumps else None
-            ms[patched] += [] if reached is None else [reached]
-    cells = {p: f"{statistics.median(v):.1f}" if v else "never" for p, v in ms.items()}
-    ratio = f"{statistics.median(ms[True]) / statistics.median(ms[False]):.2f}" if ms[True] and ms[False] else ""
-    spread = "  ".join(f"[{min(v):.1f} .. {max(v):.1f}, {len(v)} of {COMPARE_RUNS}]" for v in ms.values() if v)
-    print(f"{name:34}{cells[False]:>12}{cells[True]:>12}{ratio:>8}   {spread}", flush=True)
-    return "" if len(ms[True]) == COMPARE_RUNS else f"reached in {len(ms[True])} of {COMPARE_RUNS} runs"
 
 
 def _recorded(record: pathlib.Path, digest: str) -> list[dict]:

@@ -7,8 +7,8 @@ import argparse
 import re
 import sys
 
+import lint
 import packages
-import series
 import sources
 import support
 from archs import ROOT
@@ -32,7 +32,7 @@ def mutants(args: argparse.Namespace) -> Results:
 
 
 # These build or boot something, and are parts of their own.
-SLOW = ("test_series",)
+SLOW = ("test_series", "test_page")
 
 
 def _python(*modules: str) -> Results:
@@ -50,6 +50,12 @@ def verdicts(args: argparse.Namespace) -> Results:
     return _python(*sorted(p.stem for p in (ROOT / "tests/python").glob("test_*.py") if p.stem not in SLOW))
 
 
+def pages(args: argparse.Namespace) -> Results:
+    """The timelines as a page, in a real browser: nothing overlaps, and every lane is labelled."""
+    packages.need(*packages.BROWSER)
+    return _python("test_page")
+
+
 def mails(args: argparse.Namespace) -> Results:
     """The series for each kernel: git am gives what apply gives, step by step, and checkpatch is silent."""
     return _python("test_series")
@@ -58,15 +64,11 @@ def mails(args: argparse.Namespace) -> Results:
 def style(args: argparse.Namespace) -> Results:
     """checkpatch --strict, kernel-doc, MAINTAINERS, SPDX, file sizes."""
     packages.need("perl", "git")
-    tree = sources.pristine("7.3")
+    tree = sources.pristine(lint.KERNEL)
     results: Results = []
-    files = [str(p.relative_to(ROOT)) for pattern in ("kernel/*.[ch]", "include/linux/*.h", "arch/*/kernel/*.[ch]")
-             for p in sorted(ROOT.glob(pattern))]
-    code, text = call(["perl", str(tree / "scripts/checkpatch.pl"), *series.CHECKPATCH, "-f", *files])
-    results.append(("checkpatch --strict is silent", text.strip().splitlines()[0] if text.strip() else ""))
-    code, text = call([str(tree / "scripts/kernel-doc"), "-none", "-Wall", *[str(ROOT / f) for f in files]])
-    noise = [l for l in text.splitlines() if "warning" in l or "rror" in l]
-    results.append(("kernel-doc is silent", noise[0] if noise else ""))
+    files = lint.files()
+    results.append(("checkpatch --strict is silent", "; ".join(lint.checkpatch(tree, files)[:1])))
+    results.append(("kernel-doc is silent", "; ".join(lint.kernel_doc(tree, files)[:1])))
     tracked = call(["git", "ls-files"])[1].split()
     unclaimed = []
     for name in tracked:
@@ -84,6 +86,6 @@ def style(args: argparse.Namespace) -> Results:
     weak = [f for f in files if "__weak" in (ROOT / f).read_text()]
     results.append(("nothing new is weak", ", ".join(weak)))
     long = [f"{f}: {n}" for f in files if (n := len((ROOT / f).read_text().splitlines())) > (ARCH_LINES if f.startswith("arch/") else CORE_LINES)
-            and not f.startswith("include/")]
+            and not f.startswith("include/") and not f.endswith("_test.c")]
     results.append(("files stay small", ", ".join(long)))
     return results

@@ -23,9 +23,9 @@ def call(command: list[str], cwd: pathlib.Path = ROOT) -> tuple[int, str]:
 
 
 def from_tap(text: str, code: int, whole: str, prefix: str = "", bad: str = "failed") -> Results:
-    """What a program has printed as TAP; with the end of it, and a result named whole, when it did not run through."""
+    """What a program has printed as TAP or KTAP; with the end of it, and a result named whole, if it did not run through."""
     results = [(prefix + m[2], "" if m[1] == "ok" else bad + m[3])
-               for m in re.finditer(r"^(ok|not ok) \d+ - (\S+)(.*)$", text, re.M)]
+               for m in re.finditer(r"^ *(ok|not ok) \d+ (?:- )?(\S+)(.*)$", text, re.M)]
     if code or not results:
         sys.stdout.write(text[-4000:])
         results.append((whole, f"exit code {code}"))
@@ -42,9 +42,3 @@ def native(args: argparse.Namespace) -> list[Arch]:
     """Where the slice builds a stock kernel too: this machine's architecture; with --all or --arch every chosen one."""
     arches = chosen(args)
     return arches if args.all or args.arch else [a for a in arches if a.name == os.uname().machine] or arches[:1]
-
-
-def sources_of(arch: Arch) -> list[str]:
-    """What we add to a kernel of this architecture, as objects."""
-    return [str(p.relative_to(ROOT))[:-2] + ".o" for folder in (ROOT / "kernel", arch.folder / "kernel")
-            for p in sorted(folder.glob("*.c"))]

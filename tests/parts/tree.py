@@ -4,21 +4,22 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import pathlib
 import re
-import subprocess
 
 import apply
 import build
+import objects
 import packages
 import rules
 import sources
 from archs import ROOT, Arch
 from errors import BuildFailed, Unusable
-from parts.common import Results, call, chosen, native, sources_of
+from parts.common import Results, call, chosen, native
 
 SIZE_MAX = 13 * 1024
+# What has an option of its own is shown, and not counted.
+OPTIONS = {"kernel/crash_stop_rungs.o": "CONFIG_CRASH_STOP_RUNGS"}
 # Warnings in what we add; the compiler's and objtool's.
 OURS = re.compile(r"(crash_(stop|step|standby|notify|clock)\w*|panic_mutex)\.[ch]:\d+:\d+: (warning|error).*|"
                   r"(crash_(stop|step|standby|notify|clock)\w*|panic_mutex)\.o: warning: objtool.*")
@@ -39,21 +40,6 @@ def applies(args: argparse.Namespace) -> Results:
     return results
 
 
-def _objects(arch: Arch, kernel: str) -> list[str]:
-    """The objects of existing files that the rules change on this architecture."""
-    files = [rule.file_in(kernel) for folder in (ROOT / "kernel", arch.folder) for path in folder.glob("*.cocci")
-             for rule in rules.load(path, path.name)]
-    return sorted({f[:-2] + ".o" for f in files if f and f.endswith(".c") and not f.startswith("tools/")})
-
-
-def _code(path: pathlib.Path) -> str:
-    """What an object consists of, without what does not reach the kernel."""
-    dump = subprocess.run(["objdump", "-s", "-r", str(path)], capture_output=True, text=True, check=True).stdout
-    parts = re.split(r"^(?=Contents of section |RELOCATION RECORDS FOR )", dump, flags=re.M)[1:]
-    apart = re.compile(r"(?:Contents of section |RELOCATION RECORDS FOR \[)(\.comment|\.note|\.discard|\.debug)")
-    return "".join(p for p in parts if not apart.match(p))
-
-
 def _kernels(arch: Arch, args: argparse.Namespace, turn: int) -> list[str]:
     """Which kernels the slice compiles: one in turn for each architecture."""
     if args.all or args.arch:
@@ -62,39 +48,17 @@ def _kernels(arch: Arch, args: argparse.Namespace, turn: int) -> list[str]:
     return [apply.KERNELS[(names.index(arch.name) + turn) % len(apply.KERNELS)]]
 
 
-def _folder(name: str) -> pathlib.Path:
-    out = sources.CACHE / "build" / name
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "crash-stop.log").write_text("")
-    return out
-
-
-@functools.cache
-def _lined(kernel: str) -> pathlib.Path:
-    """The patched tree, in which what is unchanged has the line numbers of the stock one: warnings carry theirs as data."""
-    (_, stock), (_, patched) = sources.tree(kernel, False), sources.tree(kernel, True)
-    lined = patched.with_name(f"{kernel}-lined")
-    packages.run(["rsync", "-a", "--delete", f"--link-dest={patched}", f"{patched}/", f"{lined}/"])
-    for name in apply.touched(patched):
-        if name.endswith((".c", ".h")) and (stock / name).exists():
-            _, text = call(["diff", "--unchanged-group-format=#line %df\n%=", "--old-group-format=", "--new-group-format=%>",
-                            "--changed-group-format=%>", str(stock / name), str(patched / name)])
-            (lined / name).unlink()
-            (lined / name).write_text(text)
-    return lined
-
-
 def _without(arch: Arch, kernel: str, tree: pathlib.Path) -> dict[str, str]:
     """The code of the touched objects with CONFIG_CRASH_STOP=n."""
     # One folder for both trees, so that no path differs.
-    out = _folder(f"identical-{kernel}-{arch.name}")
-    one = build.Kernel(kernel, kernel, False, build.PLAIN, arch, tree, out)
-    log = out / "crash-stop.log"
-    (out / "wanted").write_text(build.fragment(arch).replace("CONFIG_CRASH_STOP=y", "# CONFIG_CRASH_STOP is not set"))
-    build.make(one, "allnoconfig", log=log, extra=(f"KCONFIG_ALLCONFIG={out / 'wanted'}",))
-    objects = _objects(arch, kernel)
-    build.make(one, *objects, log=log)
-    return {o: _code(out / o) for o in objects}
+    out = sources.CACHE / "build" / f"identical-{kernel}-{arch.name}"
+    with build.folder(out) as log:
+        one = build.Kernel(kernel, kernel, False, build.PLAIN, arch, tree, out)
+        (out / "wanted").write_text(build.fragment(arch).replace("CONFIG_CRASH_STOP=y", "# CONFIG_CRASH_STOP is not set"))
+        build.make(one, "allnoconfig", log=log, extra=(f"KCONFIG_ALLCONFIG={out / 'wanted'}",))
+        touched = objects.touched(arch, kernel)
+        build.make(one, *touched, log=log)
+        return {o: objects.code(out / o) for o in touched}
 
 
 def identical(args: argparse.Namespace) -> Results:
@@ -105,13 +69,32 @@ def identical(args: argparse.Namespace) -> Results:
         build.need_compiler(arch)
         for kernel in _kernels(arch, args, 0):
             try:
-                stock, patched = _without(arch, kernel, sources.tree(kernel, False)[1]), _without(arch, kernel, _lined(kernel))
+                with sources.using(kernel, False) as (_, stock), sources.using(kernel, True) as (_, patched):
+                    before, after = _without(arch, kernel, stock), _without(arch, kernel, objects.lined(stock, patched))
             except BuildFailed as error:
                 results.append((f"CONFIG_CRASH_STOP=n, Linux {kernel} {arch.name} builds", str(error)))
                 continue
             results += [(f"CONFIG_CRASH_STOP=n, Linux {kernel} {arch.name}: {name} is as it was",
-                         "" if stock[name] == patched[name] else "differs") for name in stock]
+                         "" if before[name] == after[name] else "differs") for name in before]
     return results
+
+
+def _compiles(arch: Arch, kernel: str, variant: str) -> str:
+    """What the compiler has against what we add, or nothing."""
+    with sources.using(kernel, True) as (version, tree):
+        out = sources.CACHE / "build" / f"new-{kernel}-{arch.name}-{variant}"
+        with build.folder(out) as log:
+            one = build.Kernel(kernel, version, True, variant, arch, tree, out)
+            build.configure(one, log)
+            new = objects.added(arch)
+            for name in new:
+                (out / name).unlink(missing_ok=True)
+            try:
+                more = arch.variants()[variant].objects
+                build.make(one, *new, *objects.touched(arch, kernel), *more, log=log, extra=("W=1",))
+            except BuildFailed as error:
+                return str(error)
+            return "; ".join([m[0] for m in map(OURS.search, log.read_text(errors="replace").splitlines()) if m][:2])
 
 
 def compiles(args: argparse.Namespace) -> Results:
@@ -120,24 +103,10 @@ def compiles(args: argparse.Namespace) -> Results:
     results = []
     for arch in chosen(args):
         build.need_compiler(arch)
-        for kernel, variant in ((k, v) for k in _kernels(arch, args, 1) for v in (build.PLAIN, *arch.names("variant"))):
-            version, tree = sources.tree(kernel, True)
-            out = _folder(f"new-{kernel}-{arch.name}-{variant}")
-            one = build.Kernel(kernel, version, True, variant, arch, tree, out)
-            log = out / "crash-stop.log"
-            build.configure(one, log)
-            new = sources_of(arch)
-            for name in new:
-                (out / name).unlink(missing_ok=True)
-            more = arch.get(f"variant {variant}", "objects").split()
-            try:
-                build.make(one, *new, *_objects(arch, kernel), *more, log=log, extra=("W=1",))
-            except BuildFailed as error:
-                results.append((f"Linux {kernel} {arch.name} {variant}: what we add compiles with W=1", str(error)))
-                continue
-            warnings = [m[0] for m in map(OURS.search, log.read_text(errors="replace").splitlines()) if m]
-            results.append((f"Linux {kernel} {arch.name} {variant}: what we add compiles with W=1, no warning",
-                            "; ".join(warnings[:2])))
+        variants = [v for v in arch.names("variant") if arch.variants()[v].objects]
+        results += [(f"Linux {kernel} {arch.name} {variant}: what we add compiles with W=1, no warning",
+                     _compiles(arch, kernel, variant))
+                    for kernel in _kernels(arch, args, 1) for variant in (build.PLAIN, *variants)]
     return results
 
 
@@ -150,11 +119,15 @@ def size(args: argparse.Namespace) -> Results:
             kernel = build.build("7.3", arch, patched)
             linked[patched] = [int(n) for n in call(["size", str(kernel.out / "vmlinux")])[1].splitlines()[1].split()[:3]]
         # The linker rounds whole sections up, so add what the objects hold.
-        text = call(["size", *[str(kernel.out / n) for n in sources_of(arch)]])[1].splitlines()[1:]
-        objects = sum(int(n) for line in text for n in line.split()[:3])
+        names = objects.added(arch)
+        text = call(["size", *[str(kernel.out / n) for n in names]])[1].splitlines()[1:]
+        each = {name: sum(map(int, line.split()[:3])) for name, line in zip(names, text)}
+        apart = {OPTIONS[name]: each.pop(name) for name in OPTIONS}
+        held = sum(each.values())
         more = [there - before for before, there in zip(linked[False], linked[True])]
-        print(f"size: {arch.name}: our objects {objects} bytes; vmlinux text {more[0]:+} data {more[1]:+} bss {more[2]:+}")
+        print(f"size: {arch.name}: our objects {held} bytes, {', '.join(f'{o} {n}' for o, n in apart.items())}; "
+              f"vmlinux text {more[0]:+} data {more[1]:+} bss {more[2]:+}")
         results.append((f"{arch.name}: the layer adds at most {SIZE_MAX} bytes",
-                        "" if objects <= SIZE_MAX and sum(more) <= 3 * SIZE_MAX
-                        else f"{objects} bytes in objects, {sum(more)} linked"))
+                        "" if held <= SIZE_MAX and sum(more) <= 3 * SIZE_MAX
+                        else f"{held} bytes in objects, {sum(more)} linked"))
     return results

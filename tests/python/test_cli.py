@@ -63,6 +63,21 @@ class BadInput(unittest.TestCase):
             self.refuses("series", "--kernel", full, "-o", os.path.join(full, "series"), says="not a kernel tree")
             self.assertEqual(os.listdir(full), ["mine"])
 
+    def test_form_that_no_tool_takes(self) -> None:
+        self.refuses("series", "--for", "yokto", "-o", "/nonexistent/series", says="yokto: unknown form; known: yocto")
+
+    def test_no_cpus(self) -> None:
+        self.refuses("judge", "/nonexistent.log", "--cpus", "0", says="--cpus 0: give 1 or more")
+
+    def test_bench(self) -> None:
+        self.refuses("bench", "x86_64", "--cpus", "0", says="--cpus 0: give 1 or more")
+        self.refuses("bench", "x86_64", "--times", "0", says="--times 0: give 1 or more")
+        self.refuses("bench", "arm", "--cpus", "4", "64", says="--cpus 64: arm boots with 8 at most")
+        self.refuses("bench", "x86_64", "--scenario", "late", says="late: unknown scenario; known: ")
+        self.refuses("bench", "x86_64", "--boot", "many", says="many: unknown way to boot x86_64")
+        self.refuses("bench", "x86_64", "--gate", "--baseline", "/dev/null", says="/dev/null: no baseline can be read")
+        self.refuses("bench", "x86_64", "--gate", "--record", says="give one of them")
+
     def test_nothing_cached_and_no_network(self) -> None:
         with tempfile.TemporaryDirectory() as empty:
             nowhere = os.path.join(empty, "apt.conf")

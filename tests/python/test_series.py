@@ -186,7 +186,7 @@ class Refused(unittest.TestCase):
 
     def refuses(self, kernel: str, says: str) -> None:
         with contextlib.redirect_stdout(io.StringIO()), self.assertRaisesRegex(Unusable, says) as caught:
-            series.make(kernel, self.out)
+            series.make(kernel, {series.MAILS: self.out})
         self.assertEqual(len(str(caught.exception).splitlines()), 1)
 
     def test_a_folder_that_has_something(self) -> None:
@@ -234,7 +234,7 @@ class Refused(unittest.TestCase):
         path = tree / "init/Kconfig"
         path.write_text(path.read_text().replace('source "kernel/Kconfig.locks"', ""))
         with contextlib.redirect_stdout(io.StringIO()), self.assertRaisesRegex(rules.RuleError, "rule kconfig does not match"):
-            series.make(str(tree), self.out)
+            series.make(str(tree), {series.MAILS: self.out})
         self.assertEqual([p.name for p in self.tmp.iterdir()], ["tree"])
 
 
@@ -246,7 +246,7 @@ class Checked(unittest.TestCase):
         bad = mock.PropertyMock(return_value="x\n\n" + "A line that is far too long for a commit message. " * 3 + "\n")
         with (tempfile.TemporaryDirectory() as tmp, contextlib.redirect_stdout(io.StringIO()),
               mock.patch.object(series, "parts", lambda: last), mock.patch.object(series.Part, "message", bad)):
-            says = series.make("7.3", pathlib.Path(tmp, "out"))
+            says = series.make("7.3", {series.MAILS: pathlib.Path(tmp, "out")})
         self.assertRegex("\n".join(says), r"out/0001-x\.patch:\d+: WARNING: .*75 ch")
 
 

@@ -138,6 +138,18 @@ class Bad(unittest.TestCase):
         found = judge("dumper-hang", log("plain"))
         self.assertTrue(any(r.startswith("K14: reported as hung: []") for r in found.reasons), found.reasons)
 
+    def test_a_rung_is_not_usable(self) -> None:
+        self.fails("plain", "K3: debugfs says", log("plain").replace("rung nmi: usable", "rung nmi: not usable"))
+        self.fails("unreachable-kdump", "K3: debugfs says", log("unreachable-kdump").replace("rung nmi: not usable", "rung nmi: usable"))
+
+    def test_a_rung_is_not_said(self) -> None:
+        self.fails("plain", "K3: debugfs lists", self.without("plain", "rung xen"))
+        self.fails("plain", "K3: debugfs says", self.without("plain", "guest: rung"))
+
+    def test_the_line_at_boot_says_something_else(self) -> None:
+        self.fails("plain", "K3: the line at boot says ipi,", log("plain").replace("rungs: ipi nmi;", "rungs: ipi;"))
+        self.fails("plain", "K3: the line at boot says nothing", self.without("plain", "crash_stop: rungs"))
+
     def test_splat(self) -> None:
         self.fails("plain", "K12", log("plain").replace("crash_test: dump ends", "BUG: sleeping function called from invalid context\n[   1.0] crash_test: dump ends", 1)
                    .replace("] BUG", "] \n[   1.0] BUG", 1))

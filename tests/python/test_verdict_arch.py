@@ -60,6 +60,9 @@ class Bad(unittest.TestCase):
     def test_a_warning_of_another_kind(self) -> None:
         self.fails("wedged-kdump", "K12: a splat", log("arm64", "wedged-kdump").replace("arm64/kernel/machine_kexec.c", "arm64/kernel/smp.c"))
 
+    def test_a_rung_that_this_way_to_boot_does_not_have(self) -> None:
+        self.fails("wedged", "K3: debugfs says", log("arm64", "wedged").replace("rung nmi: not usable", "rung nmi: usable"))
+
     def test_online_cpu_is_not_in_firmware(self) -> None:
         text = log("powerpc", "crash-hotplug").replace("2/2 other", "3/3 other").replace("(ipi 2)", "(ipi 3)")
         self.fails("crash-hotplug", "K4: QEMU shows CPU 3 in ?", text, "powerpc")

@@ -8,9 +8,10 @@
 #
 #	mutate.sh BUILD-DIR [NAME...]
 #
-# CORE, API, SAN and SEEDS as for the Makefile. A file is one of the core, or the
-# API with its ending. With TESTS=../explore the explorer has to find it out: what
-# ../explore/mutants names or adds. With PROVEN=1 the core has just passed unbroken.
+# CORE, API, SAN and SEEDS as for the Makefile. A file is one of the core; a header,
+# the core's own or the API, with its ending. With TESTS=../explore the explorer has
+# to find it out: what ../explore/mutants names or adds. With PROVEN=1 the core has
+# just passed unbroken.
 
 set -u
 cd "$(dirname "$0")" || exit 2
@@ -69,7 +70,10 @@ mutants()
 	reboot_not_patient|crash_stop|s/why == CRASH_STOP_REBOOT && (first || !next)/0/
 	grace_ms_ignored|crash_stop|s/first ? READ_ONCE(grace_ms) :/first ? CRASH_GRACE_MS :/
 	grace_ms_for_each_rung|crash_stop|s/first ? READ_ONCE(grace_ms) : CRASH_GRACE_MS/READ_ONCE(grace_ms)/
-	unusable_rung_raised|crash_stop|s/!backend->rungs\[i\].usable ||/1 ||/
+	unusable_rung_raised|crash_stop|s/crash_rung_usable(&backend->rungs\[i\])/1/
+	unusable_rung_said_usable|crash_stop_internal.h|s/usable = crash_rung_usable(rung)/usable = true/
+	usable_asked_with_interrupts_on|crash_stop_internal.h|s/local_irq_save(flags);/flags = 0;/
+	rung_that_reaches_masked_counts_unusable|crash_stop_rungs|s/usable && rung->reaches_masked/rung->reaches_masked/
 	faulty_raise_not_waited_for|crash_stop|s/^\tif (l->next_rung)$/\tif (0)/
 	interrupts_stay_off|crash_stop|s/local_irq_restore(flags);//
 	stopper_not_set|crash_stop|s/^\t\tatomic_set(&crash_stopper, raw_smp_processor_id());/\t\t;/
@@ -219,6 +223,7 @@ while IFS='|' read -r name file sed; do
 	[ "$only" = "  " ] || case $only in *" $name "*) ;; *) continue ;; esac
 	n=$((n + 1))
 	case $file in
+	*_internal.h) whole=$core/$file broken=$O/kernel/$file ;;
 	*.h) whole=$api/linux/$file broken=$O/api/linux/$file ;;
 	*) whole=$core/$file.c broken=$O/kernel/$file.c ;;
 	esac

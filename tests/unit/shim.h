@@ -154,6 +154,20 @@ extern char _stext[];
 
 #define BIT(nr)			(1ul << (nr))
 
+/* what runs at the end of the boot, and debugfs */
+#define __init
+#define late_initcall(fn)	int (*shim_late_initcall)(void) = fn
+struct seq_file { char text[256]; };
+struct file_operations { int (*show)(struct seq_file *m, void *unused); };
+#define seq_printf(m, ...)	\
+	((void)scnprintf((m)->text + strlen((m)->text), sizeof((m)->text) - strlen((m)->text), __VA_ARGS__))
+#define DEFINE_SHOW_ATTRIBUTE(name)	\
+	static const struct file_operations name##_fops = { .show = name##_show }
+struct dentry;
+struct dentry *debugfs_create_dir(const char *name, struct dentry *parent);
+struct dentry *debugfs_create_file(const char *name, unsigned int mode, struct dentry *dir, void *data,
+				   const struct file_operations *fops);
+
 /* panic */
 extern atomic_t panic_cpu;
 extern int panic_timeout;

@@ -26,7 +26,7 @@ struct test {
 
 extern const struct test ladder_tests[], late_tests[], clock_tests[], dump_tests[],
 	owner_tests[], nested_tests[], kexec_tests[], reboot_tests[], hotplug_tests[],
-	standby_tests[], storm_tests[];
+	rungs_tests[], standby_tests[], storm_tests[];
 
 /* test.c. A check that fails says where and what was seen, and goes on. */
 void test_check(bool ok, const char *file, int line, const char *what);

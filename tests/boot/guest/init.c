@@ -2,8 +2,8 @@
 /*
  * The guest's whole user space: hand out the evidence, then obey.
  *
- * In the first kernel it prints what the store holds from the last panic, says
- * "ready", and takes commands, one a line, from the console:
+ * In the first kernel it prints which rungs it has, and what the store holds from
+ * the last panic, says "ready", and takes commands, one a line, from the console:
  *
  *	kexec CMDLINE		load /crash/kernel and /crash/initrd for a crash
  *	write PATH TEXT		write TEXT to a file
@@ -102,6 +102,18 @@ static void show_store(void)
 	say("store holds %d records", n < 0 ? 0 : n);
 	for (int i = 0; i < n; i++)
 		show_record(list[i]->d_name);
+}
+
+/* What debugfs says of the rungs; a stock kernel has no such file. */
+static void show_rungs(void)
+{
+	FILE *f = fopen("/sys/kernel/debug/crash_stop/rungs", "r");
+	char line[80];
+
+	while (f && fgets(line, sizeof(line), f))
+		say("rung %.*s", (int)strcspn(line, "\n"), line);
+	if (f)
+		fclose(f);
 }
 
 static long load_crash_kernel(const char *cmdline)
@@ -418,6 +430,7 @@ int main(void)
 		restart();
 	}
 	say("first kernel, %ld CPUs", sysconf(_SC_NPROCESSORS_ONLN));
+	show_rungs();
 	show_store();
 	say("ready");
 	while (getline(&line, &size, stdin) > 0) {

@@ -26,8 +26,9 @@
  *	slow=1		that dumper takes its time, which late CPUs use to stop
  *	spoil=1		the crash kernel's image is not what was loaded
  *
- * All other CPUs run crash_test_busy(). Each CPU counts while it runs, so that
- * the first dumper can tell which ones still do. Times are get_cycles().
+ * All other CPUs run crash_test_busy(). Each CPU counts while it runs, and notes
+ * the time, so that the first dumper can tell which ones still do and when the
+ * others ran last. Times are get_cycles().
  */
 #define pr_fmt(fmt) "crash_test: " fmt
 
@@ -52,6 +53,7 @@
 #include <linux/proc_fs.h>
 #include <linux/reboot.h>
 #include <linux/sched.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/string.h>
@@ -70,6 +72,7 @@
 #define HELD_MS		4000	/* a CPU on its way up has 5 s on arm64 */
 #define MOVES		15	/* as often a slow dumper says that it moves ... */
 #define MOVE_MS		200	/* ... after so long each */
+#define LAST_LEN	800	/* a CPU and a time for each of 64; one record of the log */
 
 enum role {
 	BUSY, PANIC, OOPS, HARDIRQ, NMI, ALSO, ALSO_NMI, WEDGED, LATE, LOCK, REBOOT, DUMPING,
@@ -78,6 +81,7 @@ enum role {
 
 static enum role roles[NR_CPUS];
 static DEFINE_PER_CPU(unsigned long, beats);
+static DEFINE_PER_CPU(cycles_t, ran_at);
 static char dumper_how[16], notifier_how[16], console_how[16];
 static bool slow_dumper, hold_lock, spoil;
 static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
@@ -93,9 +97,11 @@ static int dumps;
 extern atomic_t __kexec_lock;
 #endif
 
-static void beat(void)
+/* Inline, so that a wedged CPU is seen in its own function. */
+static __always_inline void beat(void)
 {
 	WRITE_ONCE(*raw_cpu_ptr(&beats), *raw_cpu_ptr(&beats) + 1);
+	WRITE_ONCE(*raw_cpu_ptr(&ran_at), get_cycles());
 }
 
 static unsigned long us_since_panic(void)
@@ -176,6 +182,27 @@ static void watch_others(void)
 	pr_emerg("running on: [%*pbl]\n", cpumask_pr_args(&moving));
 }
 
+/* When did each of the others run last, and how much stack does the owner use by now? */
+static void show_last(void)
+{
+	static char last[LAST_LEN];
+	unsigned int cpu;
+	int len = 0;
+
+	for_each_possible_cpu(cpu) {
+		cycles_t at = READ_ONCE(per_cpu(ran_at, cpu));
+		long since = at - panic_at;
+
+		if (!at || cpu == raw_smp_processor_id())
+			continue;
+		len += scnprintf(last + len, sizeof(last) - len, " %u:%llu", cpu,
+				 div64_u64((u64)max(since, 0L) * 1000, cycles_per_ms ?: 1));
+	}
+	pr_emerg("last ran%s us, %lu bytes of stack\n", last,
+		 (unsigned long)task_stack_page(current) + THREAD_SIZE -
+		 (unsigned long)__builtin_frame_address(0));
+}
+
 #ifdef CONFIG_CRASH_STOP
 static bool stopped(void)
 {
@@ -217,6 +244,7 @@ static void first_dump(DUMP_ARGS)
 		 raw_smp_processor_id());
 	pr_emerg("crashed: [%*pbl]\n", cpumask_pr_args(&crashed));
 	watch_others();
+	show_last();
 	show_result();
 	if (slow_dumper)
 		wait_ms(SLOW_MS);
@@ -262,6 +290,7 @@ static struct notifier_block notifier = { .notifier_call = notified, .priority =
 static noinline void crash_test_panic(void)
 {
 	cpumask_set_cpu(raw_smp_processor_id(), &crashed);
+	beat();
 	panic_at = get_cycles();
 	panic("crash_test: on purpose");
 }

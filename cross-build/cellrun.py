@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run one cell: compile what the layer can change, on the unpatched tree and on ours, and pass the gates."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import pathlib
+import re
+import shlex
+import subprocess
+import time
+
+import apply
+import build
+import cells
+import compilers
+import gates
+import locks
+import objects
+import results
+import rules
+import sources
+import tools
+from archs import ROOT
+from cells import Cell
+from errors import BuildFailed, DidNotSurvive, Unusable
+from results import BROKEN, FAILED, PASSED, RUNNING, SKIPPED, Result
+
+# Whose text decides what a result is worth.
+CODE = ("build", "cellrun", "compilers", "gates", "kconfig", "lint", "objects")
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LEFT_OUT = re.compile(r"C=1 specified, but .* is not available or not up to date")
+
+
+class DiskFull(Unusable):
+    """Nothing more can be written: the run stops."""
+
+
+class _Skipped(Exception):
+    """Why a cell cannot be run here."""
+
+
+def digest(cell: Cell, seed: int) -> str:
+    """Of all that the result depends on; nothing for a folder, which changes as it likes."""
+    if cell.kernel not in apply.KERNELS:
+        return ""
+    texts = [apply.digest(cell.kernel), build.fragment(cell.arch, cell.variant), compilers.version(cell.compiler, cell.arch),
+             str(seed if cell.arch.variants()[cell.variant].base == "randconfig" else 0)]
+    texts += [(ROOT / f"cross-build/{name}.py").read_text() for name in CODE]
+    texts += [path.read_text() for path in sorted(cell.arch.folder.glob("*.conf"))]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def _side(cell: Cell, side: str, version: str, tree: pathlib.Path, config: str | None, log: pathlib.Path,
+          seed: int) -> build.Kernel:
+    """One of the two trees, configured: as the variant says, or as the other side was."""
+    out = cells.folder(cell) / side
+    out.mkdir(parents=True, exist_ok=True)
+    kernel = build.Kernel(cell.kernel, version, side == "patched", cell.variant, cell.arch, tree, out, cell.compiler)
+    if config is None:
+        build.configure(kernel, log, seed)
+    elif not (out / "asked").exists() or (out / "asked").read_text() != config:
+        (out / ".config").write_text(config)
+        build.make(kernel, "olddefconfig", log=log)
+        (out / "asked").write_text(config)
+    return kernel
+
+
+def _compile(kernel: build.Kernel, names: list[str], sparse: list[str], log: pathlib.Path) -> str:
+    """Compile objects anew, so that each says again what it has to say; what was said."""
+    extra = ("W=1", *(("C=1", f"CHECK={shlex.join(sparse)}") if sparse else ()))
+    build.make(kernel, "prepare", log=log, extra=extra)  # what this says, it says once
+    for name in names:
+        (kernel.out / name).unlink(missing_ok=True)
+    before = log.stat().st_size
+    build.make(kernel, *names, log=log, extra=extra)
+    with log.open("rb") as file:
+        file.seek(before)
+        return file.read().decode(errors="replace")
+
+
+def _sparse(cell: Cell, tree: pathlib.Path, notes: dict[str, object]) -> list[str]:
+    """How sparse is started; with clang what it would say is known from gcc."""
+    if cell.compiler != compilers.GCC:
+        return []
+    try:
+        return tools.command("sparse", tree)
+    except Unusable as error:
+        notes["no sparse"] = str(error)
+        return []
+
+
+def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
+    with sources.using(cell.kernel, False) as (version, stock), sources.using(cell.kernel, True) as (_, patched):
+        notes: dict[str, object] = {"seed": seed} if seed else {}
+        sparse = _sparse(cell, stock, notes)
+        ours = _side(cell, "patched", version, patched, None, log, seed)
+        config = (ours.out / ".config").read_text()
+        on = "\nCONFIG_CRASH_STOP=y\n" in config
+        if not on:
+            ours = _side(cell, "lined", version, objects.lined(stock, patched), config, log, seed)
+        unpatched = _side(cell, "stock", version, stock, config, log, seed)
+        more = cell.arch.variants()[cell.variant].objects
+        touched = objects.selected([*objects.touched(cell.arch, version), *more], stock, config)
+        added = objects.selected(objects.added(cell.arch), ours.tree, config) if on else []
+        try:
+            said = {"stock": _compile(unpatched, touched, sparse, log)}
+        except BuildFailed as error:
+            raise _Skipped(f"the unpatched tree does not build: {error}") from error
+        said["ours"] = _compile(ours, touched + added, sparse, log)
+        if any(LEFT_OUT.search(text) for text in said.values()):
+            notes["no sparse"] = "the kernel's Makefile refuses this sparse"
+    built = gates.Built(cell, version, unpatched, ours, on, touched, added, said, notes=notes)
+    if cell.linked:
+        built.linked = build.build(cell.kernel, cell.arch, True, cell.variant)
+    return built
+
+
+def _judge(cell: Cell, log: pathlib.Path, result: Result, seed: int) -> None:
+    there = compilers.version(cell.compiler, cell.arch)
+    if not there:
+        raise _Skipped(f"{compilers.program(cell.compiler, cell.arch)} is not installed")
+    result.compiler = f"{cell.compiler}-{there.split('.')[0]}"
+    old = compilers.too_old(cell.compiler, there, sources.find(cell.kernel)[1], cell.arch)
+    if old:
+        raise _Skipped(old)
+    built = _built(cell, log, seed)
+    result.notes = built.notes
+    result.why = [f"{gate.__name__}: {problem}" for gate in gates.GATES for problem in gate(built)]
+    result.state = FAILED if result.why else PASSED
+
+
+def run(cell: Cell, into: pathlib.Path, seed: int) -> Result:
+    """Run a cell; its result stands in the folder before, as "running", and after."""
+    started = time.monotonic()
+    out = cells.folder(cell)
+    log = out / "cell.log"
+    random = cell.arch.variants()[cell.variant].base == "randconfig"
+    again = ["./crash-stop", "matrix", *(["--kernel", cell.kernel] if cell.kernel not in apply.KERNELS else []),
+             *(["--seed", str(seed)] if random else []), "--again", cell.name]
+    result = Result(cell.name, RUNNING, digest=digest(cell, seed), log=str(log), notes={"seed": seed} if random else {})
+    try:
+        with locks.held(out):
+            results.write(into, result)
+            out.mkdir(parents=True, exist_ok=True)
+            log.write_text(f"$ {shlex.join(again)}\n")
+            try:
+                _judge(cell, log, result, seed if random else 0)
+            except DidNotSurvive as error:
+                result.state, result.why = SKIPPED, [error.needs]
+            except _Skipped as error:
+                result.state, result.why = SKIPPED, [str(error)]
+            except BuildFailed as error:
+                result.state, result.why = BROKEN, [str(error)]
+            except (Unusable, rules.RuleError, subprocess.CalledProcessError) as error:
+                result.state, result.why = BROKEN, [f"could not run: {error}"]
+            except OSError as error:
+                if error.errno in FULL:
+                    raise
+                result.state, result.why = BROKEN, [f"could not run: {error.filename}: {error.strerror}"]
+            if any("No space left on device" in why for why in result.why):
+                raise OSError(errno.ENOSPC, "No space left on device", str(out))
+            result.seconds = round(time.monotonic() - started, 1)
+            results.write(into, result)
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFull(f"{error.filename or out}: {error.strerror}; free some space and start it again, "
+                           "it goes on from there") from error
+        raise
+    return result

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the layer can change in a kernel: which objects, and how two of them are compared."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+
+import apply
+import locks
+import packages
+import rules
+from archs import ROOT, Arch
+
+
+def added(arch: Arch) -> list[str]:
+    """What we add to a kernel of this architecture, but for its KUnit tests."""
+    return [str(p.relative_to(ROOT))[:-2] + ".o" for folder in (ROOT / "kernel", arch.folder / "kernel")
+            for p in sorted(folder.glob("*.c")) if not p.stem.endswith("_test")]
+
+
+def touched(arch: Arch, version: str) -> list[str]:
+    """The objects of existing files that the rules change on this architecture."""
+    files = [rule.file_in(version) for folder in (ROOT / "kernel", arch.folder) for path in folder.glob("*.cocci")
+             for rule in rules.load(path, path.name)]
+    return sorted({f[:-2] + ".o" for f in files if f and f.endswith(".c") and not f.startswith("tools/")})
+
+
+def selected(objects: list[str], tree: pathlib.Path, config: str) -> list[str]:
+    """Those of the objects that this configuration has, as far as their Makefiles say."""
+
+    def there(name: str) -> bool:
+        folder, base = name.rsplit("/", 1)
+        path = tree / folder / "Makefile"
+        lines = re.sub(r"\\\n", " ", path.read_text()).splitlines() if path.exists() else []
+        symbols = [m[1] for line in lines if base in line.split()
+                   for m in [re.match(r"\s*[\w-]+-(?:\$\((\w+)\)|y|objs)\s*[:+]?=", line)] if m]
+        return not symbols or any(not s or re.search(rf"^{s}=[ym]$", config, re.M) for s in symbols)
+
+    return [name for name in objects if there(name)]
+
+
+def code(path: pathlib.Path) -> str:
+    """What an object consists of, without what does not reach the kernel."""
+    dump = subprocess.run(["objdump", "-s", "-r", str(path)], capture_output=True, text=True, check=True).stdout
+    parts = re.split(r"^(?=Contents of section |RELOCATION RECORDS FOR )", dump, flags=re.M)[1:]
+    apart = re.compile(r"(?:Contents of section |RELOCATION RECORDS FOR \[)(\.comment|\.note|\.discard|\.debug)")
+    return "".join(p for p in parts if not apart.match(p))
+
+
+def lined(stock: pathlib.Path, patched: pathlib.Path) -> pathlib.Path:
+    """The patched tree, in which what is unchanged has the line numbers of the stock one: warnings carry theirs as data.
+    The caller holds both."""
+    tree = patched.with_name(patched.name.removesuffix("-patched") + "-lined")
+    layers = [(patched / apply.STATE / layer / "layer").read_text() for layer in ("layer", "driver")]
+    made_of = [str(patched.stat().st_ino), *layers]
+    stamp = tree / apply.STATE / "lined"
+    with locks.held(tree):
+        if stamp.exists() and stamp.read_text().split() == made_of:
+            return tree
+        packages.run(["rsync", "-a", "--delete", f"--link-dest={patched}", f"{patched}/", f"{tree}/"])
+        for name in apply.touched(patched):
+            if name.endswith((".c", ".h")) and (stock / name).exists():
+                diff = ["diff", "--unchanged-group-format=#line %df\n%=", "--old-group-format=", "--new-group-format=%>",
+                        "--changed-group-format=%>", str(stock / name), str(patched / name)]
+                (tree / name).unlink()
+                (tree / name).write_text(subprocess.run(diff, capture_output=True, text=True).stdout)
+        stamp.write_text("\n".join(made_of))
+    return tree

@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The matrix without a kernel: cells, gates on small objects, results, locks, and bad days."""
+
+import argparse
+import contextlib
+import errno
+import io
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import unittest.mock as mock
+import xml.etree.ElementTree as xml
+
+import paths
+import archs
+import build
+import cellrun
+import cells
+import compilers
+import gates
+import kconfig
+import locks
+import matrix
+import objects
+import results
+from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, Unusable
+from results import Result
+
+
+class Folder(unittest.TestCase):
+    """With a folder of its own."""
+
+    def setUp(self) -> None:
+        self._tmp = tempfile.TemporaryDirectory()
+        self.tmp = pathlib.Path(self._tmp.name)
+        self.addCleanup(self._tmp.cleanup)
+
+
+class Cells(unittest.TestCase):
+    """Which there are, and which are chosen."""
+
+    def test_shards_are_the_whole_and_do_not_overlap(self) -> None:
+        whole = [c.name for c in cells.choose(["7.3"], [], True)]
+        parts = [c.name for k in (1, 2, 3) for c in cells.choose(["7.3"], [], True, f"{k}/3")]
+        self.assertEqual(sorted(parts), sorted(whole))
+        self.assertEqual(len(set(whole)), len(whole))
+
+    def test_shards_that_are_none(self) -> None:
+        for shard in ("0/3", "4/3", "1", "a/b", "1/0"):
+            with self.subTest(shard=shard), self.assertRaisesRegex(Unusable, f"--shard {shard}: give K/N"):
+                cells.choose(["7.3"], [], True, shard)
+
+    def test_unknown_cells_list_the_near_ones(self) -> None:
+        with self.assertRaisesRegex(Unusable, "7.3/arm46/gcc/plain: unknown cell; known: 7.3/arm64/gcc/plain"):
+            cells.choose(["7.3"], ["7.3/arm46/gcc/plain"], False)
+
+    def test_every_architecture_is_in_the_default(self) -> None:
+        self.assertEqual({c.arch.name for c in cells.choose(["7.3"], [], False)}, set(archs.compiled()))
+
+    def test_one_cell_of_each_kernel_and_architecture_is_linked(self) -> None:
+        linked = [(c.kernel, c.arch.name) for c in cells.choose(["7.3"], [], True) if c.linked]
+        self.assertEqual(sorted(linked), sorted(("7.3", a) for a in archs.load()))
+
+    def test_what_is_only_compiled_is_not_booted(self) -> None:
+        self.assertNotIn("mips", archs.load())
+        self.assertIn("mips", archs.compiled())
+
+
+class Kconfig(Folder):
+    """Why a symbol is not there."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        (self.tmp / "arch/foo").mkdir(parents=True)
+        (self.tmp / "Kconfig").write_text("config KVM\n\tbool \"KVM\"\n\tdepends on MMU\n\tdepends on HVM && !RT\n\n"
+                                          "config SMP\n\tbool\n")
+
+    def test_the_line_that_does_not_hold_is_named(self) -> None:
+        for config, why in (("CONFIG_MMU=y\n", "CONFIG_KVM needs HVM && !RT"), ("", "CONFIG_KVM needs MMU"),
+                            ("CONFIG_MMU=y\nCONFIG_HVM=m\nCONFIG_RT=y\n", "CONFIG_KVM needs HVM && !RT"),
+                            ("CONFIG_MMU=y\nCONFIG_HVM=y\n", "CONFIG_KVM needs what stands around it in Kconfig"),
+                            ("CONFIG_KVM=y\n", "")):
+            with self.subTest(config=config):
+                self.assertEqual(kconfig.lost(self.tmp, "foo", "CONFIG_KVM=y\n", "CONFIG_KVM=y\n", config), why)
+
+    def test_a_symbol_that_the_kernel_lacks_counts_when_the_variant_asks(self) -> None:
+        self.assertEqual(kconfig.lost(self.tmp, "foo", "CONFIG_NEW=y\n", "", ""), "")
+        self.assertEqual(kconfig.lost(self.tmp, "foo", "CONFIG_NEW=y\n", "CONFIG_NEW=y\n", ""),
+                         "CONFIG_NEW needs a kernel that has it")
+
+    def test_what_cannot_be_switched_off(self) -> None:
+        off = "CONFIG_SMP=n\n"
+        self.assertRegex(kconfig.lost(self.tmp, "foo", off, off, "CONFIG_SMP=y\n"), "^CONFIG_SMP=n needs")
+
+
+class Gates(Folder):
+    """On objects of three lines."""
+
+    def built(self, stock: str, ours: str, on: bool = False) -> gates.Built:
+        """A cell with one object, panic.o, and with the layer another, added.o."""
+        arch = archs.load()["x86_64"]
+        sides = {}
+        for side, text in (("stock", stock), ("ours", ours)):
+            out = self.tmp / side
+            out.mkdir(exist_ok=True)
+            for name in ("panic", "added"):
+                gcc = ["gcc", "-O2", "-x", "c", "-c", "-o", str(out / f"{name}.o"), "-"]
+                subprocess.run(gcc, input=text, text=True, check=True)
+            sides[side] = build.Kernel("7.3", "7.3", side == "ours", "off", arch, self.tmp / f"{side}-tree", out)
+        return gates.Built(cells.Cell("7.3", arch, "gcc", "off"), "7.3", sides["stock"], sides["ours"], on, ["panic.o"],
+                           ["added.o"] if on else [], {"stock": "", "ours": ""})
+
+    def test_identical_objects_and_others(self) -> None:
+        self.assertEqual(gates.identical(self.built("int f(void) { return 1; }", "int f(void) { return 1; }\n\n")), [])
+        self.assertEqual(gates.identical(self.built("int f(void) { return 1; }", "int f(void) { return 2; }")),
+                         ["panic.o differs from the unpatched tree's without CONFIG_CRASH_STOP"])
+
+    def test_only_new_warnings_count_wherever_their_lines_are(self) -> None:
+        built = self.built("", "")
+        built.said = {"stock": f"{built.stock.tree}/a.c:7:1: warning: old\nb.o: warning: objtool: f+0x10: old\n",
+                      "ours": f"{built.ours.tree}/a.c:9:1: warning: old\nb.o: warning: objtool: f+0x20: old\n"}
+        self.assertEqual(gates.warnings(built), [])
+        built.said["ours"] += f"{built.ours.tree}/a.c:11:1: warning: old\n{built.ours.tree}/c.c:1:1: error: new\n"
+        self.assertEqual(gates.warnings(built), ["a.c: warning: old", "c.c: error: new"])
+
+    def test_size_is_what_is_added(self) -> None:
+        tree = self.tmp / "ours-tree/scripts"
+        tree.mkdir(parents=True)
+        (tree / "bloat-o-meter").write_text("print('Total: Before=100, After=70200, chg')\n")
+        built = self.built("int f(void) { return 1; }", "int f(void) { return 1; }", on=True)
+        self.assertRegex(gates.size(built)[0], "the layer adds 70100 bytes")
+        (tree / "bloat-o-meter").write_text("raise SystemExit('bad nm')\n")
+        self.assertEqual(gates.size(built), ["bloat-o-meter: bad nm"])
+
+    def test_objects_that_a_configuration_does_not_have(self) -> None:
+        (self.tmp / "kernel").mkdir()
+        (self.tmp / "kernel/Makefile").write_text("obj-y += panic.o \\\n\tcpu.o\nobj-$(CONFIG_KEXEC_CORE) += kexec_core.o\n")
+        names = ["kernel/panic.o", "kernel/kexec_core.o", "kernel/elsewhere.o"]
+        self.assertEqual(objects.selected(names, self.tmp, ""), ["kernel/panic.o", "kernel/elsewhere.o"])
+        self.assertEqual(objects.selected(names, self.tmp, "CONFIG_KEXEC_CORE=y\n"), names)
+
+    def test_a_compiler_that_is_too_old(self) -> None:
+        (self.tmp / "scripts").mkdir()
+        (self.tmp / "scripts/min-tool-version.sh").write_text("echo 12.10.0\n")
+        arch = archs.load()["x86_64"]
+        self.assertEqual(compilers.too_old("gcc", "12.9.1", self.tmp, arch),
+                         "gcc 12.9.1 is too old, this kernel needs 12.10.0")
+        self.assertEqual(compilers.too_old("gcc", "12.10.0", self.tmp, arch), "")
+
+
+class Runs(Folder):
+    """The runner, with cells that are told what to be."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.chosen = cells.choose(["7.3"], ["7.3/*/gcc/off"], False)[:3]
+        for patch in (mock.patch.object(cells, "FOLDER", self.tmp), mock.patch.object(matrix, "_prepare"),
+                      mock.patch.object(cellrun, "digest", lambda cell, seed: "d")):
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def run_matrix(self, judge: object, **more: object) -> tuple[int, str]:
+        """Run the three cells; exit code, and what was printed."""
+        args = argparse.Namespace(**{"cell": [c.name for c in self.chosen], "kernel": ["7.3"], "all": False, "list": False,
+                                     "shard": "", "jobs": 1, "again": False, "rerun_failed": False, "seed": 0, "on": None,
+                                     "results": str(self.tmp / "results"), "junit": None, "ktap": None} | more)
+        with mock.patch.object(cellrun, "_judge", judge), contextlib.redirect_stdout(io.StringIO()) as said:
+            try:
+                code = matrix.run(args)
+            except Unusable as error:
+                return 3, said.getvalue() + str(error)
+        return code, said.getvalue()
+
+    def states(self) -> list[str]:
+        """Of the three cells, as they are written."""
+        found = results.read(self.tmp / "results", self.tmp)
+        return [found[c.name].state if c.name in found else "" for c in self.chosen]
+
+    @staticmethod
+    def good(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
+        """A cell that passes."""
+        result.state = results.PASSED
+
+    def bad_second(self, cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
+        """The second does not build."""
+        if cell.name == self.chosen[1].name:
+            raise BuildFailed("panic.c:7: error: boom")
+        result.state = results.PASSED
+
+    def test_goes_on_after_a_bad_cell_and_its_log_begins_with_the_line_to_paste(self) -> None:
+        code, said = self.run_matrix(self.bad_second)
+        self.assertEqual(code, EXIT_BUILD)
+        self.assertEqual(self.states(), ["passed", "broken", "passed"])
+        self.assertRegex(said, r"\[2/3\] 7\.3 arm64 gcc off \.\.\. 00:\d\d BROKEN: panic.c:7: error: boom")
+        log = (self.tmp / self.chosen[1].file / "cell.log").read_text()
+        self.assertEqual(log.splitlines()[0], f"$ ./crash-stop matrix --again {self.chosen[1].name}")
+
+    def test_resumes_and_reruns_what_failed(self) -> None:
+        self.run_matrix(self.bad_second)
+        code, said = self.run_matrix(self.good)
+        self.assertIn("3 of 3 cells are as an earlier run has left them", said)
+        self.assertEqual(code, EXIT_BUILD)
+        code, said = self.run_matrix(self.good, rerun_failed=True)
+        self.assertIn("[1/1] 7.3 arm64 gcc off", said)
+        self.assertEqual((code, self.states()), (EXIT_HELD, ["passed"] * 3))
+
+    def test_what_went_in_has_changed(self) -> None:
+        self.run_matrix(self.good)
+        with mock.patch.object(cellrun, "digest", lambda cell, seed: "other"):
+            self.assertIn("[3/3]", self.run_matrix(self.good)[1])
+
+    def test_a_full_disk_stops_the_run_and_keeps_what_is_done(self) -> None:
+        def full(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
+            if cell.name == self.chosen[1].name:
+                raise BuildFailed("cc1: error: panic.s: No space left on device")
+            result.state = results.PASSED
+
+        code, said = self.run_matrix(full)
+        self.assertEqual((code, self.states()), (3, ["passed", "crashed", ""]))
+        self.assertIn("free some space and start it again", said)
+        self.assertEqual((self.run_matrix(self.good)[0], self.states()), (EXIT_HELD, ["passed"] * 3))
+
+    def test_a_result_that_cannot_be_written(self) -> None:
+        with mock.patch("os.replace", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+            self.assertEqual(self.run_matrix(self.good)[0], 3)
+        self.assertEqual([p for p in (self.tmp / "results").iterdir()], [])
+
+    def test_a_killed_run_is_crashed_and_one_that_runs_is_not(self) -> None:
+        one = Result(self.chosen[0].name, results.RUNNING)
+        results.write(self.tmp / "results", one)
+        with locks.held(self.tmp / self.chosen[0].file):
+            self.assertEqual(self.states()[0], "running")
+        self.assertEqual(self.states()[0], "crashed")
+
+    def test_the_seed_of_a_cell_that_does_not_build_is_said(self) -> None:
+        self.chosen = cells.choose(["7.3"], ["7.3/arm64/gcc/randconfig"], False)
+
+        def bad(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
+            raise BuildFailed(f"boom of {seed}")
+
+        self.assertRegex(self.run_matrix(bad, seed=7)[1], r"randconfig \(seed 7\) \.\.\. 00:\d\d BROKEN: boom of 7")
+
+    def test_skipped_is_not_green(self) -> None:
+        def lost(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
+            raise build.DidNotSurvive("here", "CONFIG_KVM needs MMU")
+
+        code, said = self.run_matrix(lost)
+        self.assertEqual(code, EXIT_SKIPPED)
+        self.assertIn("skipped: CONFIG_KVM needs MMU", said)
+
+
+class Results(Folder):
+    """What is written, merged and shown."""
+
+    ALL = [Result("7.3/arm64/gcc/off", "passed", seconds=3),
+           Result("7.3/arm64/gcc/rt", "failed", ["warnings: <new>"], log="x.log"),
+           Result("6.12/s390/gcc/up", "skipped", ["CONFIG_SMP=n needs another architecture"])]
+
+    def test_the_table_is_architecture_by_kernel(self) -> None:
+        self.assertEqual(results.table(self.ALL).splitlines(), ["       7.3                 6.12",
+                                                                "arm64  1 passed, 1 FAILED  -",
+                                                                "s390   -                   1 skipped"])
+
+    def test_junit_and_ktap(self) -> None:
+        suite = xml.fromstring(results.junit(self.ALL))
+        self.assertEqual((suite.get("tests"), suite.get("failures"), suite.get("skipped")), ("3", "1", "1"))
+        self.assertEqual(suite.find(".//failure").get("message"), "failed: warnings: <new>")
+        lines = results.ktap(self.ALL).splitlines()
+        self.assertEqual(lines[:2], ["KTAP version 1", "1..3"])
+        self.assertIn("not ok 2 7.3/arm64/gcc/rt", lines)
+        self.assertIn("ok 3 6.12/s390/gcc/up # SKIP CONFIG_SMP=n needs another architecture", lines)
+
+    def test_merge(self) -> None:
+        for number, one in enumerate(self.ALL):
+            results.write(self.tmp / str(number % 2), one)
+        both = [self.tmp / "0", self.tmp / "1"]
+        self.assertEqual({r.cell for r in results.merge(both)}, {r.cell for r in self.ALL})
+        self.assertEqual(results.exit_code(results.merge(both)), EXIT_FAILED)
+        results.write(self.tmp / "1", Result("7.3/arm64/gcc/off", "failed"))
+        with self.assertRaisesRegex(Unusable, "7.3/arm64/gcc/off: passed in one folder, failed in"):
+            results.merge(both)
+
+    def test_merge_of_what_are_no_results(self) -> None:
+        with self.assertRaisesRegex(Unusable, "not a folder"):
+            results.merge([self.tmp / "none"])
+        with self.assertRaisesRegex(Unusable, "has no results"):
+            results.merge([self.tmp])
+        (self.tmp / "7.3+a+gcc+b.json").write_text("{")
+        with self.assertRaisesRegex(Unusable, "not a cell's result"):
+            results.merge([self.tmp])
+
+    def test_a_shard_that_was_killed_fails_the_whole(self) -> None:
+        results.write(self.tmp, self.ALL[0])
+        results.write(self.tmp, Result("7.3/arm/gcc/off", "running"))
+        self.assertEqual(results.exit_code(results.merge([self.tmp])), EXIT_FAILED)
+
+
+class Locks(Folder):
+    """Two processes and one folder."""
+
+    def other(self) -> subprocess.Popen:
+        """A process that holds the folder and says so."""
+        text = f"import sys, time; sys.path.insert(0, {str(paths.ROOT / 'cross-build')!r})\n" \
+               f"import locks, pathlib\nwith locks.held(pathlib.Path({str(self.tmp / 'build/one')!r})):\n" \
+               "    print('held', flush=True); time.sleep(60)"
+        return subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True)
+
+    def test_the_second_waits_and_says_so_in_one_line(self) -> None:
+        folder = self.tmp / "build/one"
+        with self.other() as first:
+            self.assertEqual(first.stdout.readline(), "held\n")
+            self.assertFalse(locks.free(folder))
+            signal.signal(signal.SIGALRM, lambda *_: first.kill())
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            before = time.monotonic()
+            with contextlib.redirect_stderr(io.StringIO()) as said, locks.held(folder):
+                self.assertGreater(time.monotonic() - before, 0.2)
+        self.assertEqual(said.getvalue(), f"waiting for {folder}: in use by process {first.pid}\n")
+        self.assertTrue(locks.free(folder))
+
+    def test_readers_share(self) -> None:
+        folder = self.tmp / "trees/one"
+        with locks.held(folder, shared=True), contextlib.redirect_stderr(io.StringIO()) as said:
+            with locks.held(folder, shared=True):
+                self.assertEqual(said.getvalue(), "")
+
+
+class Documents(unittest.TestCase):
+    """What Documentation/cross-build.rst says of the data."""
+
+    def test_every_variant_gate_and_architecture_is_there(self) -> None:
+        text = (paths.ROOT / "Documentation/cross-build.rst").read_text()
+        names = {v for a in archs.compiled().values() for v in a.variants()}
+        for name in (*names, *archs.compiled(), *(g.__name__ for g in gates.GATES)):
+            self.assertIn(f"``{name}``", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
