@@ -78,6 +78,7 @@ module_param(step_ms, uint, 0644);
 MODULE_PARM_DESC(step_ms, "ms per other step");
 
 static atomic_t crash_standbys = ATOMIC_INIT(0);
+static DEFINE_PER_CPU(bool, crash_stands_by);
 
 /* The next entry of panic() is no fault: this file has said what it is. */
 bool crash_taken_over;
@@ -88,25 +89,27 @@ static bool crash_standby_off(void)
 }
 
 /**
- * crash_standby_claim - is this CPU to stand by?
+ * crash_standby_claim - this CPU may stand by, if it can and is one of the first
  * @how: index of the rung that stopped it, or %CRASH_BY_ITSELF
  *
  * Context: the CPU that stops, before it acknowledges.
  */
-bool crash_standby_claim(int how)
+void crash_standby_claim(int how)
 {
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	bool *stands_by = this_cpu_ptr(&crash_stands_by);
 	int old;
 
-	if (crash_standby_off() || !backend->can_stand_by || !backend->can_stand_by(how))
-		return false;
+	if (*stands_by || crash_standby_off() || !backend->can_stand_by ||
+	    !backend->can_stand_by(how))
+		return;
 	old = atomic_read(&crash_standbys);
 	do {
 		if (old == CRASH_STANDBYS)
-			return false;
+			return;
 		/* No more than that: standby.litmus. */
 	} while (!atomic_try_cmpxchg(&crash_standbys, &old, old + 1));
-	return true;
+	*stands_by = true;
 }
 
 /** crash_standby_missing - is no CPU there that could stand by? */
@@ -145,14 +148,19 @@ static bool crash_standby_over(const struct crash_stage *at)
 static void crash_take_over(int turn, unsigned int ms)
 {
 	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
+	bool *stands_by = this_cpu_ptr(&crash_stands_by);
 	int this_cpu = raw_smp_processor_id(), old_cpu = crash_turn_cpu(turn);
 	const struct crash_stage *at = crash_stage_of(turn);
 	struct pt_regs *regs;
 	bool stopped;
 
+	/* Nor for an NMI that loses a panic on top of what follows. */
+	*stands_by = false;
 	/* Two further, so that the slot is the same. turn.litmus, stage.litmus */
-	if (!atomic_try_cmpxchg(&crash_turn, &turn, CRASH_TURN(this_cpu, turn + CRASH_TURN_SLOTS)))
+	if (!atomic_try_cmpxchg(&crash_turn, &turn, CRASH_TURN(this_cpu, turn + CRASH_TURN_SLOTS))) {
+		*stands_by = true;
 		return;
+	}
 	atomic_set(&panic_cpu, this_cpu);
 	/* It can hang as well, and then is stopped, and its registers are new ones. */
 	atomic_set(&me->note, CRASH_NOTE_PLACEHOLDER);
@@ -174,7 +182,8 @@ static void crash_take_over(int turn, unsigned int ms)
 /**
  * crash_standby_watch - watch the owner, for as long as it is of use
  *
- * Context: a CPU that has stopped, interrupts off.
+ * Context: a CPU that has stopped, interrupts off; once more, when an NMI has lost a
+ * panic on top of it. Returns at once on one that does not stand by.
  */
 void crash_standby_watch(void)
 {
@@ -184,7 +193,7 @@ void crash_standby_watch(void)
 	unsigned int ms;
 
 	crash_clock_start(&clock);
-	for (;;) {
+	while (*this_cpu_ptr(&crash_stands_by)) {
 		/* Pairs with the next stage in crash_part_begins(): stage.litmus. */
 		turn = atomic_read_acquire(&crash_turn);
 		at = crash_stage_of(turn);

@@ -93,7 +93,6 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
 	int old = CRASH_CPU_RUNNING;
-	bool stands_by;
 
 	/*
 	 * Not RUNNING any more: the capture or quiescing below us faulted, or an
@@ -114,7 +113,8 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 		if (backend->quiesce)
 			backend->quiesce(crash_stop_why());
 	}
-	stands_by = crash_stop_why() == CRASH_STOP_PANIC && crash_standby_claim(me->how);
+	if (old < CRASH_CPU_STOPPED && crash_stop_why() == CRASH_STOP_PANIC)
+		crash_standby_claim(me->how);
 	/*
 	 * Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(), for the
 	 * registers, the message and all that this CPU has done: acknowledge.litmus,
@@ -122,8 +122,7 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	 * release.litmus, inherit-stopped.litmus.
 	 */
 	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
-	if (stands_by)
-		crash_standby_watch();
+	crash_standby_watch();
 	crash_stop_park(me->how);
 }
 

@@ -118,7 +118,7 @@ const char *crash_step_name(enum crash_step step);
 
 /* kernel/crash_standby.c */
 extern bool crash_taken_over;
-bool crash_standby_claim(int how);
+void crash_standby_claim(int how);
 void crash_standby_watch(void);
 bool crash_standby_missing(void);
 

@@ -75,6 +75,35 @@ static void nobody_owns_a_crash(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, crash_step(CRASH_CALM));
 }
 
+/* It is for the owner only, and drivers may call it any time. */
+static void nobody_extends_a_step(struct kunit *test)
+{
+	int turn = atomic_read(&crash_turn);
+
+	crash_step_extend();
+	KUNIT_EXPECT_EQ(test, atomic_read(&crash_turn), turn);
+	KUNIT_EXPECT_EQ(test, crash_turn_cpu(turn), PANIC_CPU_INVALID);
+	KUNIT_EXPECT_TRUE(test, crash_standby_missing());
+}
+
+/* The owner word has room for each CPU, and a new stage has a slot of its own. */
+static void turns_name_their_cpu(struct kunit *test)
+{
+	unsigned int cpu, count;
+
+	for_each_possible_cpu(cpu) {
+		for (count = U16_MAX - 1; count < U16_MAX + 2; count++) {
+			int turn = CRASH_TURN(cpu, count);
+			int heirs = CRASH_TURN(0, turn + CRASH_TURN_SLOTS);
+
+			KUNIT_EXPECT_EQ(test, crash_turn_cpu(turn), cpu);
+			KUNIT_EXPECT_PTR_NE(test, crash_stage_of(turn),
+					    crash_stage_of(CRASH_TURN(cpu, turn + 1)));
+			KUNIT_EXPECT_PTR_EQ(test, crash_stage_of(turn), crash_stage_of(heirs));
+		}
+	}
+}
+
 static void nobody_has_stopped(struct kunit *test)
 {
 	unsigned int cpu;
@@ -320,6 +349,8 @@ static struct kunit_case crash_stop_cases[] = {
 	KUNIT_CASE(clock_counts),
 	KUNIT_CASE(clock_counts_with_interrupts_off),
 	KUNIT_CASE(nobody_owns_a_crash),
+	KUNIT_CASE(nobody_extends_a_step),
+	KUNIT_CASE(turns_name_their_cpu),
 	KUNIT_CASE(nobody_has_stopped),
 	KUNIT_CASE(nobody_parks),
 	KUNIT_CASE(backtrace_asks_everybody),

@@ -282,6 +282,31 @@ static void owner_and_standby_hang(unsigned int variant)
 	CHECK_INT(log_count("hung in step"), 1);
 }
 
+static void nmi_loses(struct pt_regs *regs, int arg)
+{
+	(void)arg;
+	nmi_panic(regs, "on top of the watch");
+}
+
+static void standbys_lose(unsigned int where)
+{
+	int cpu;
+
+	for (cpu = 1; where == PLACE_DUMPER && cpu < NR_CPUS; cpu++)
+		machine_signal(cpu, true, machine_now, nmi_loses, 0);
+}
+
+/* Who stands by loses a panic of its own: it watches on. */
+static void nmi_on_top_of_the_watch(unsigned int variant)
+{
+	scene(variant);
+	at_place = standbys_lose;
+	place_ns[PLACE_DUMPER] = place_ns[PLACE_DUMPER + 1] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 2);
+}
+
 /* The first one takes over, and hangs in its turn. A third hang is one too many. */
 static void new_owner_hangs(unsigned int variant)
 {
@@ -503,6 +528,7 @@ const struct test standby_tests[] = {
 	T_N(stage_that_an_nmi_extends, 4),
 	T_N(stage_that_is_extended_in_vain, 4),
 	T_N(owner_and_standby_hang, 4),
+	T_N(nmi_on_top_of_the_watch, 4),
 	T_N(new_owner_hangs, 4),
 	T_N(new_owner_hangs_in_a_notifier, 4),
 	T_N(fault_after_a_takeover, 4),
