@@ -9,11 +9,12 @@ import pathlib
 import re
 
 from archs import Arch
-from qemu import NMI_PRESSED, Transcript
+from qemu import NMI_PRESSED, STRAYS, Transcript
 
 # Not only at the start: what init says and what the kernel says can share a line.
 STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
 RUNGS = re.compile(r"crash_stop: rungs: ([\w ]+)")
+HUNG = re.compile(r'crash_stop: CPU (\d+) hung in step "([^"]+)" \([^)]*\) for (\d+) ms( and did not stop)?, CPU (\d+)')
 # Two lines that show the kernel's clock and the driver's at the same time.
 STAMPED = re.compile(r"\[ *(\d+\.\d{6})\].*?(crash_stop: \d+/\d+ other|crash_test: dump 1 begins)")
 
@@ -51,6 +52,17 @@ class Note:
         return any(re.fullmatch(pattern, f) for f in [self.function, *self.stack])
 
 
+@dataclasses.dataclass(frozen=True)
+class Hang:
+    """A line that says what hung, and who goes on."""
+
+    cpu: int
+    step: str
+    ms: int
+    stopped: bool
+    heir: int
+
+
 @dataclasses.dataclass
 class Evidence:
     """The facts of one run. Times: seconds outside the guest, or guest us after the panic."""
@@ -75,7 +87,8 @@ class Evidence:
     how: dict[int, tuple[int, int, str]] = dataclasses.field(default_factory=dict)  # cpu: rung, us, message
     notifier_us: int | None = None
     hangs_us: list[int] = dataclasses.field(default_factory=list)  # when something hangs
-    hung: list[tuple[int, str, int, bool, int]] = dataclasses.field(default_factory=list)  # CPU, step, ms, stopped, the next owner
+    hung: list[Hang] = dataclasses.field(default_factory=list)  # what was given up, in order
+    strays: set[int] = dataclasses.field(default_factory=set)  # CPUs that were made to hang while they stood by
     nested: int = 0
     button: bool = False  # the operator's NMI was sent
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
@@ -166,8 +179,10 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.dump_end_us = int(found[1])
     elif found := re.match(r"crash_test: hangs at (\d+) us", line):
         e.hangs_us.append(int(found[1]))
-    elif found := re.match(r'crash_stop: CPU (\d+) hung in step "([^"]+)" \(\S+\) for (\d+) ms( and did not stop)?, CPU (\d+)', line):
-        e.hung.append((int(found[1]), found[2], int(found[3]), not found[4], int(found[5])))
+    elif found := HUNG.match(line):
+        e.hung.append(Hang(int(found[1]), found[2], int(found[3]), not found[4], int(found[5])))
+    elif found := STRAYS.search(line):
+        e.strays.add(int(found[1]))
     elif NMI_PRESSED in line:
         e.button = True
     elif found := re.match(r"crash_test: notifier at (\d+) us", line):

@@ -49,6 +49,8 @@ class Scenario:
     loser_in_nmi: bool = False  # its registers are those that the NMI interrupted
     hangs: str = ""  # a pattern of the step in which the owner hangs, and which one of the stopped CPUs goes on behind
     moves: bool = False  # a step is longer than its deadline, and says that it moves
+    strays: tuple[int, ...] = ()  # CPUs that hang as well, while they stand by
+    cpus: int = 0  # so many, and not as many as the architecture says
     rare: bool = False  # the slice leaves it to --all
     in_nmi: bool = False  # the CPU that hangs does so in an NMI, where no other reaches it
     mute: bool = False  # a legacy console cannot print there: before a crash kernel only the store shows anything
@@ -77,6 +79,9 @@ def _hangs() -> list[Scenario]:
              rare=True),
         hang("dumper-hang-nmi", "a dumper hangs in NMI context, where nothing reaches it", "nmi=1 dumper=hang", "kmsg_dump",
              in_nmi=True, mute=True, rare=True),
+        # Of three CPUs both that have stopped stand by.
+        hang("standby-hang", "a dumper hangs, and one of the two CPUs that stand by", "panic=1 dumper=hang", "kmsg_dump",
+             strays=(0,), cpus=3),
         hang("notifier-hang", "a notifier hangs", "panic=1 notifier=hang", "notifiers", rare=True),
         hang("console-hang", "a console hangs", "panic=1 console=hang", "stop|report", owners=(0, 1, 2, 3), mute=True),
         hang("dumper-notifier-hang", "a dumper and then a notifier hang", "panic=1 dumper=hang notifier=hang", "kmsg_dump"),
@@ -178,7 +183,7 @@ class Case:
     @property
     def cpus(self) -> int:
         """How many CPUs the guest has."""
-        return self.smp or int(self.data("cpus"))
+        return self.smp or self.scenario.cpus or int(self.data("cpus"))
 
     @property
     def name(self) -> str:

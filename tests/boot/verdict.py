@@ -28,6 +28,12 @@ TAKEOVER_MAX_US = 30_000_000
 # or its host gave it no time; the rung that can do so comes after the first one's 10 ms.
 LOSER_US = 10_000
 
+# CRASH_STANDBYS in kernel/crash_stop_internal.h
+TAKEOVERS_MAX = 2
+
+# Where the test driver hangs.
+HANGING = "crash_test_hang"
+
 # What a parked CPU runs through in kernel/; what it does in its backend is in the
 # architecture's crash_stop.conf.
 PARKED = r"crash_stop_(?:here|park|why|have_image)"
@@ -112,7 +118,7 @@ def _parked(arch: Arch) -> str:
 
 def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
     running = case.unstopped - {e.owner}
-    unreached = {cpu for cpu, _, _, stopped, _ in e.hung if not stopped}
+    unreached = {h.cpu for h in e.hung if not h.stopped}
     stop_in_time(j, e)
     j.check("K4", e.running_on is not None, "nobody looked whether the others stand still")
     ran_on(j, e, running)
@@ -142,9 +148,12 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
     if stays:
         j.check("K4", len(e.pcs) == 2 and all(len(r) == case.cpus for r in e.pcs),
                 "QEMU did not show every CPU twice")
+        owner = e.hung[-1].heir if e.hung else e.owner
         for cpu in range(case.cpus):
-            if cpu != (e.hung[-1][4] if e.hung else e.owner) and (cpu not in running | unreached or cpu in case.scenario.late):
-                seen = [r[cpu] for r in e.pcs if len(r) == case.cpus]
+            seen = [r[cpu] for r in e.pcs if len(r) == case.cpus]
+            if cpu in case.scenario.strays:
+                j.check("K14", set(seen) == {HANGING}, f"QEMU shows CPU {cpu} in {' and '.join(seen)}, not in {HANGING}")
+            elif cpu != owner and (cpu not in running | unreached or cpu in case.scenario.late):
                 j.check("K4", all(parked.fullmatch(f) or (cpu in gone and offline.fullmatch(f)) for f in seen),
                         f"QEMU shows CPU {cpu} in {' and '.join(seen)}")
 
@@ -201,15 +210,16 @@ def _dump(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
     j.check("K9", int(e.vmcoreinfo.get("NUMBER(crash_stop_cpus)", -1)) + 1 in cpus, "vmcoreinfo has no count of CPUs")
     j.check("K9", len(e.states) in cpus, "the states of the CPUs were not found through vmcoreinfo")
     if case.data("crash_cpus"):
-        free = int(case.data("crash_cpus")) - len(case.unstopped - {e.owner} - set(s.late))
+        lost = case.unstopped - {e.owner} - set(s.late) | {h.cpu for h in e.hung if not h.stopped} | set(s.strays)
+        free = min(int(case.data("crash_cpus")), case.cpus) - len(lost)
         j.check("K4", e.crash_cpus == free, f"the crash kernel has {e.crash_cpus} CPUs, and {free} were free for it")
     if len(e.notes) != case.cpus:
         return
     # Where the owner takes its registers itself, it does so as a loser does.
     expected = {e.owner: r"__crash_kexec|crash_test_\w+|crash_stop_\w+|sysrq\w*|vpanic|panic|"
                 + arch.get("registers", "loser", "-")}
-    expected |= {heir: expected[e.owner] for _, _, _, _, heir in e.hung}
-    expected |= {cpu: r"crash_test_\w+" if stopped else "" for cpu, _, _, stopped, _ in e.hung}
+    expected |= {h.heir: expected[e.owner] for h in e.hung}
+    expected |= {h.cpu: r"crash_test_\w+" if h.stopped else "" for h in e.hung}
     spins = "|".join(filter(None, ("crash_test_wedged", arch.get("registers", "clock"))))
     expected |= {cpu: spins for cpu in s.wedged}
     if not s.loser_in_nmi:
@@ -247,9 +257,18 @@ def _log(j: Judge, e: Evidence) -> None:
     j.check("K8", e.report is not None and any(e.report in line for line in e.log), "the log in the dump has no report line")
 
 
+def heirs(j: Judge, e: Evidence) -> None:
+    """K14: who goes on is another CPU each time, and the next to hang, if one does; not for ever."""
+    if e.hung:
+        j.check("K14", len(e.hung) <= TAKEOVERS_MAX, f"the crash was taken over {len(e.hung)} times")
+    for n, h in enumerate(e.hung):
+        j.check("K14", h.cpu != h.heir, f"CPU {h.heir} took over from itself")
+        j.check("K14", not n or h.cpu == e.hung[n - 1].heir, f"CPU {h.cpu} hung, and did not own the crash")
+
+
 def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
     s = case.scenario
-    steps = [step for _, step, _, _, _ in e.hung]
+    steps = [h.step for h in e.hung]
     if not s.hangs:
         if s.moves or e.hung:
             j.check("K14", not e.hung, f"a step that moves was given up: {steps}")
@@ -258,10 +277,12 @@ def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
     as_expected = len(steps) == len(expected) and all(map(re.fullmatch, expected, steps))
     j.check("K14", as_expected, f"reported as hung: {steps}, expected {expected}")
     j.check("K14", len(e.hangs_us) == len(expected), f"{len(e.hangs_us)} things hung")
-    for n, (cpu, _, _, stopped, heir) in enumerate(e.hung):
+    heirs(j, e)
+    for n, h in enumerate(e.hung):
         stays = case.stays or (n > 0 and arch.get("tests", "heir_stays") == "yes")
-        j.check("K14", stopped != stays, f"CPU {cpu} hung and was {'' if stopped else 'not '}stopped")
-        j.check("K14", cpu != heir, f"CPU {heir} took over from itself")
+        j.check("K14", h.stopped != stays, f"CPU {h.cpu} hung and was {'' if h.stopped else 'not '}stopped")
+        j.check("K14", h.heir not in s.strays, f"CPU {h.heir} hung while it stood by, and took over")
+    j.check("K14", e.strays == set(s.strays), f"CPUs {sorted(e.strays)} were made to hang, not {sorted(s.strays)}")
     if e.hung and expected[0] == "kmsg_dump" and e.dump_end_us is not None and len(e.hangs_us) == 1:
         late = e.dump_end_us - e.hangs_us[0] - 1000 * DEADLINE_MS
         j.check("K14", 0 <= late <= TAKEOVER_MAX_US, f"the next dumper ended {late} us behind the deadline")

@@ -149,7 +149,8 @@ static void crash_test_moves(void)
 static void misbehave(const char *how)
 {
 	if (!strncmp(how, "hang", 4))
-		pr_emerg("hangs at %lu us\n", us_since_panic());
+		pr_emerg("hangs at %lu us, in 0x%lx\n", us_since_panic(),
+			 (unsigned long)crash_test_hang);
 	if (!strcmp(how, "hanglock"))
 		console_trylock();
 	if (!strncmp(how, "hang", 4))
