@@ -150,14 +150,16 @@ static void crash_take_over(int turn, unsigned int ms)
 	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
 	bool *stands_by = this_cpu_ptr(&crash_stands_by);
 	int this_cpu = raw_smp_processor_id(), old_cpu = crash_turn_cpu(turn);
+	/* Two further, so that the slot is the same. */
+	int mine = CRASH_TURN(this_cpu, turn + CRASH_TURN_SLOTS);
 	const struct crash_stage *at = crash_stage_of(turn);
 	struct pt_regs *regs;
 	bool stopped;
 
-	/* Nor for an NMI that loses a panic on top of what follows. */
+	/* Not from here on; nor for an NMI that loses a panic on top of it. */
 	*stands_by = false;
-	/* Two further, so that the slot is the same. turn.litmus, stage.litmus */
-	if (!atomic_try_cmpxchg(&crash_turn, &turn, CRASH_TURN(this_cpu, turn + CRASH_TURN_SLOTS))) {
+	/* turn.litmus, stage.litmus */
+	if (!atomic_try_cmpxchg(&crash_turn, &turn, mine)) {
 		*stands_by = true;
 		return;
 	}

@@ -160,7 +160,7 @@ mutants()
 	old_owner_goes_on|crash_step|/^static int crash_my_turn/,/^}/s/crash_stop_self(NULL);/;/
 	old_owner_wins_its_next_stage|crash_step|s/} while (!atomic_try_cmpxchg(&crash_turn, &old, new));/} while (0);\n\tatomic_set(\&crash_turn, new);/
 	extension_is_no_move|crash_step|/^void crash_step_extend/,/^}/s/if (panic_mutex_is_mine())/if (0)/
-	takeover_without_a_claim|crash_standby|/^static void crash_take_over/,/^}/s/^\t\treturn;/\t\tatomic_set(\&crash_turn, CRASH_TURN(this_cpu, turn + CRASH_TURN_SLOTS));/
+	takeover_without_a_claim|crash_standby|/^static void crash_take_over/,/^}/s/^\t\treturn;/\t\tatomic_set(\&crash_turn, mine);/
 	takeover_in_the_wrong_slot|crash_standby|s/turn + CRASH_TURN_SLOTS)/turn + 1)/
 	takeover_keeps_the_owner|crash_standby|s/^\tatomic_set(&panic_cpu, this_cpu);//
 	takeover_stays_stopped|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_RUNNING);//
