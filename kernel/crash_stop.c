@@ -9,10 +9,10 @@
  *
  *	idle --claim--> climbing (rung 0, 1, ...) --> done
  *
- * Who takes the crash over from an owner that hangs (crash_standby.c) climbs once
- * more, for that one CPU. A panic's owner whose ladder faults comes back through a nested panic and
- * goes on with the next rung. What a stopped CPU does is in crash_stop_cpu.c,
- * what is said about it in crash_stop_report.c.
+ * A panic's owner whose ladder faults comes back through a nested panic and
+ * goes on with the next rung. Who takes the crash over from an owner that hangs
+ * (crash_standby.c) climbs once more, for that CPU alone. What a stopped CPU does
+ * is in crash_stop_cpu.c, what is said about it in crash_stop_report.c.
  *
  * Races that are accepted:
  *  - A CPU comes online between the last look at cpu_online_mask and the report
