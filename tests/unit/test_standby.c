@@ -60,8 +60,11 @@ static void expect_everything_once(unsigned int variant)
 	for (i = PLACE_REPORT; i < PLACES; i++)
 		if (!is_console(i))
 			CHECK_RANGE(visits[i], 0, 1);
-	for (i = 0; i < nr_dumpers; i++)
+	for (i = 0; i < nr_dumpers; i++) {
 		CHECK_INT(visits[PLACE_DUMPER + i], 1);
+		/* By an owner that has been taken over, too. */
+		CHECK_INT(dumper_runs[i], 1);
+	}
 	for (i = 0; i < NR_NOTIFIERS; i++)
 		CHECK_INT(visits[PLACE_NOTIFIER + i], !image || post);
 	CHECK_INT(visits[PLACE_BEFORE_KEXEC], image);
