@@ -181,9 +181,9 @@ mutants()
 	one_standby|crash_standby|s/if (old == CRASH_STANDBYS)/if (old == CRASH_STANDBYS - 1)/
 	three_standbys|crash_standby|s/if (old == CRASH_STANDBYS)/if (old == CRASH_STANDBYS + 1)/
 	takeover_stays_offline|crash_standby|s/^\tset_cpu_online(this_cpu, true);//
-	standby_that_the_backend_refuses|crash_standby|s/ || !backend->can_stand_by(how)//
+	standby_that_the_backend_refuses|crash_standby|s/^\t    !backend->can_stand_by(how))/\t    0)/
 	short_deadline_counts|crash_standby|s/max_t(unsigned int, ms, CRASH_DEADLINE_MIN_MS)/ms/
-	firmware_dump_is_watched|crash_standby|s/ || (firmware && at->what == firmware))/)/
+	firmware_dump_is_watched|crash_standby|s/^\t    (firmware && at->what == firmware))/\t    0)/
 	no_standby_is_not_said|crash_stop_report|s/"; no standby"/""/
 	no_standby_though_switched_off|crash_standby|s/return !crash_standby_off() && !/return !/
 	registers_of_an_oops_for_the_new_owner|crash_stop_dump|s/!regs && crash_regs_cpu == raw_smp_processor_id()/!regs/
