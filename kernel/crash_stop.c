@@ -30,6 +30,7 @@
 #include <linux/crash_stop.h>
 #include <linux/export.h>
 #include <linux/irqflags.h>
+#include <linux/limits.h>
 #include <linux/math64.h>
 #include <linux/moduleparam.h>
 #include <linux/panic.h>
@@ -85,7 +86,7 @@ static bool crash_left_dumping(const struct crash_ladder *l)
 	unsigned int cpu;
 
 	for_each_cpu(cpu, &l->left)
-		if (atomic_read(&per_cpu(crash_stop_cpu, cpu).dumping))
+		if (atomic_read(&per_cpu(crash_stop_cpu, cpu).dumping) > 0)
 			return true;
 	return false;
 }
@@ -272,8 +273,8 @@ bool crash_stop_succeed(unsigned int old_cpu)
 	cpumask_copy(&l->seen, &all->seen);
 	cpumask_set_cpu(old_cpu, &l->seen);
 	cpumask_set_cpu(old_cpu, &l->left);
-	/* It has had its time. */
-	atomic_set(&per_cpu(crash_stop_cpu, old_cpu).dumping, 0);
+	/* It has had its time, also if it is about to begin. */
+	atomic_set(&per_cpu(crash_stop_cpu, old_cpu).dumping, INT_MIN / 2);
 	crash_ladder_run(l, CRASH_STOP_PANIC);
 	return !cpumask_test_cpu(old_cpu, &l->left);
 }

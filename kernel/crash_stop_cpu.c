@@ -153,7 +153,7 @@ bool crash_stop_receive(struct pt_regs *regs, int rung)
 
 	if (!crash_stop_wanted() || atomic_read(&me->state) != CRASH_CPU_RUNNING)
 		return false;
-	if (atomic_read(&me->dumping) && !arch_crash_stop_backend()->rungs[rung].reaches_masked)
+	if (atomic_read(&me->dumping) > 0 && !arch_crash_stop_backend()->rungs[rung].reaches_masked)
 		return false;
 	crash_stop_here(regs, rung);
 }

@@ -115,7 +115,7 @@ enum crash_note_state {
  * @note: enum crash_note_state
  * @how: index of the rung that stopped it, or %CRASH_BY_ITSELF
  * @us: microseconds from the first signal until the owner saw it stopped
- * @dumping: nesting depth inside kmsg_dump()
+ * @dumping: nesting depth inside kmsg_dump(); negative once it has been taken over
  * @msg: the message of the panic that it lost, cut to %CRASH_MSG_LEN
  */
 struct crash_cpu {

@@ -151,6 +151,7 @@ mutants()
 	backtrace_asks_losers|crash_stop_report|s/if (crash_stop_cpu_stopped(cpu) ||/if (/
 	dumper_of_a_lost_owner_runs|crash_notify|/^bool crash_dump_part/,/^}/s/crash_stop_poll(NULL);/;/
 	old_owner_is_waited_for_in_kmsg_dump|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&per_cpu.*//
+	old_owner_may_begin_to_dump|crash_stop|s,INT_MIN / 2,0,
 	old_owner_is_not_counted|crash_stop|s/^\t\tcpumask_or(&all->seen.*//
 	late_owner_is_left|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->left);//
 	new_owner_is_counted|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);//
