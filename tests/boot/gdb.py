@@ -32,27 +32,37 @@ class Counter:
         return Counter(number, size, arch.get("registers", "byteorder"))
 
 
-def _ask(server: socket.socket, request: str) -> str:
-    """One packet and its answer."""
-    server.sendall(f"${request}#{sum(request.encode()) % 256:02x}".encode())
-    data = b""
-    while not (found := re.search(rb"\$(.*?)#..", data, re.S)):
-        if not (more := server.recv(65536)):
-            raise Unusable(f"QEMU's gdb server has ended instead of answering to {request}")
-        data += more
-    server.sendall(b"+")
-    return found[1].decode("latin-1")
+class _Server:
+    """The server, and what it has sent so far."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        self._peer, self._data = peer, b""
+
+    def ask(self, request: str) -> str:
+        """One packet and its answer; that the machine stands still is said at any time, and no answer."""
+        self._peer.sendall(f"${request}#{sum(request.encode()) % 256:02x}".encode())
+        answer = "T"
+        while answer[:1] == "T":
+            while not (found := re.search(rb"\$(.*?)#..", self._data, re.S)):
+                if not (more := self._peer.recv(65536)):
+                    raise Unusable(f"QEMU's gdb server has ended instead of answering to {request}")
+                self._data += more
+            self._data = self._data[found.end():]
+            answer = found[1].decode("latin-1")
+            self._peer.sendall(b"+")
+        return answer
 
 
 def put(path: pathlib.Path, cpu: int, counter: Counter, address: int) -> None:
     """Let a CPU go on at an address. The machine stands still while the server is asked, and its clock with it."""
     value = address.to_bytes(counter.size, counter.byteorder).hex()
-    with socket.socket(socket.AF_UNIX) as server:
-        server.settimeout(ANSWER_S)
-        server.connect(str(path))
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(ANSWER_S)
+        peer.connect(str(path))
+        server = _Server(peer)
         # Without these two it takes no single register.
-        _ask(server, "qSupported:xmlRegisters=i386")
-        _ask(server, "qXfer:features:read:target.xml:0,ffff")
+        server.ask("qSupported:xmlRegisters=i386")
+        server.ask("qXfer:features:read:target.xml:0,ffff")
         for request in (f"Hg{cpu + 1:x}", f"P{counter.number:x}={value}", "D"):
-            if (said := _ask(server, request)) != "OK":
+            if (said := server.ask(request)) != "OK":
                 raise Unusable(f"QEMU's gdb server says {said or 'nothing'} to {request}")

@@ -36,6 +36,8 @@ class Server:
                     self.asked.append(request)
                     said = "E22" if self._refuses and request.startswith(self._refuses) else "OK"
                     good = sum(found[1]) % 256 == int(found[2], 16)
+                    if len(self.asked) == 2:
+                        peer.sendall(b"$T02thread:01;#00")  # the machine stands still by now
                     # In two pieces, as a socket may.
                     peer.sendall(b"+$" if good else b"-$")
                     peer.sendall(f"{said}#00".encode())
