@@ -67,9 +67,13 @@ def _side(cell: Cell, side: str, version: str, tree: pathlib.Path, config: str |
     return kernel
 
 
+def _extra(sparse: list[str]) -> tuple[str, ...]:
+    return ("W=1", *(("C=1", f"CHECK={shlex.join(sparse)}") if sparse else ()))
+
+
 def _compile(kernel: build.Kernel, names: list[str], sparse: list[str], log: pathlib.Path) -> str:
     """Compile objects anew, so that each says again what it has to say; what was said."""
-    extra = ("W=1", *(("C=1", f"CHECK={shlex.join(sparse)}") if sparse else ()))
+    extra = _extra(sparse)
     build.make(kernel, "prepare", log=log, extra=extra)  # what this says, it says once
     for name in names:
         (kernel.out / name).unlink(missing_ok=True)
@@ -80,21 +84,26 @@ def _compile(kernel: build.Kernel, names: list[str], sparse: list[str], log: pat
         return file.read().decode(errors="replace")
 
 
-def _sparse(cell: Cell, tree: pathlib.Path, notes: dict[str, object]) -> list[str]:
+def _sparse(cell: Cell, stock: build.Kernel, notes: dict[str, object], log: pathlib.Path) -> list[str]:
     """How sparse is started; with clang what it would say is known from gcc."""
     if cell.compiler != compilers.GCC:
         return []
     try:
-        return tools.command("sparse", tree)
+        for sparse in tools.commands("sparse", stock.tree):
+            try:
+                build.make(stock, "prepare", log=log, extra=_extra(sparse))
+                return sparse
+            except BuildFailed:
+                continue  # an old one does not know each -march
+        notes["no sparse"] = "with it the unpatched tree does not build"
     except Unusable as error:
         notes["no sparse"] = str(error)
-        return []
+    return []
 
 
 def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
     with sources.using(cell.kernel, False) as (version, stock), sources.using(cell.kernel, True) as (_, patched):
         notes: dict[str, object] = {"seed": seed} if seed else {}
-        sparse = _sparse(cell, stock, notes)
         ours = _side(cell, "patched", version, patched, None, log, seed)
         config = (ours.out / ".config").read_text()
         on = "\nCONFIG_CRASH_STOP=y\n" in config
@@ -104,6 +113,7 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
         more = cell.arch.variants()[cell.variant].objects
         touched = objects.selected([*objects.touched(cell.arch, version), *more], stock, config)
         added = objects.selected(objects.added(cell.arch), ours.tree, config) if on else []
+        sparse = _sparse(cell, unpatched, notes, log)
         try:
             said = {"stock": _compile(unpatched, touched, sparse, log)}
         except BuildFailed as error:

@@ -70,6 +70,30 @@ class Cells(unittest.TestCase):
         self.assertIn("mips", archs.compiled())
 
 
+class Sparse(Folder):
+    """Which sparse checks a cell."""
+
+    def choose(self, *refused: str) -> tuple[list[str], dict[str, object]]:
+        """What is chosen of two, when the kernel does not build with some; and the notes."""
+        def make(kernel: object, *targets: str, log: pathlib.Path, extra: tuple[str, ...]) -> None:
+            if any(f"CHECK={name}" in extra for name in refused):
+                raise BuildFailed("invalid argument to '-march'")
+
+        notes: dict[str, object] = {}
+        cell = cells.choose(["7.3"], ["7.3/riscv64/gcc/plain"], False)[0]
+        with mock.patch("tools.commands", return_value=iter((["old"], ["new"]))), mock.patch("build.make", make):
+            return cellrun._sparse(cell, mock.Mock(), notes, self.tmp / "log"), notes
+
+    def test_the_installed_one_if_it_can(self) -> None:
+        self.assertEqual(self.choose(), (["old"], {}))
+
+    def test_a_newer_one_where_that_does_not_know_the_flags(self) -> None:
+        self.assertEqual(self.choose("old"), (["new"], {}))
+
+    def test_none_is_said(self) -> None:
+        self.assertEqual(self.choose("old", "new"), ([], {"no sparse": "with it the unpatched tree does not build"}))
+
+
 class Kconfig(Folder):
     """Why a symbol is not there."""
 
