@@ -77,13 +77,21 @@ def make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ...
     with log.open("a") as out:
         out.write(f"$ cd {kernel.tree} && {shlex.join(command)}\n")
         out.flush()
+        begin = out.tell()
         env = dict(os.environ, CCACHE_NOHASHDIR="1", KBUILD_BUILD_TIMESTAMP="@0", KBUILD_BUILD_USER="crash-stop",
                    KBUILD_BUILD_HOST="localhost", LC_ALL="C")
         run = subprocess.run(command, cwd=kernel.tree, stdout=out, stderr=subprocess.STDOUT, env=env)
     if run.returncode:
-        errors = [l for l in log.read_text(errors="replace").splitlines() if re.search(r"error:|Error \d|No space", l)]
-        raise BuildFailed(f"Linux {kernel.title} {kernel.arch.name} does not build: "
-                          f"{(errors or ['make failed'])[0].strip()} (log: {log})")
+        said = log.read_bytes()[begin:].decode(errors="replace")
+        raise BuildFailed(f"Linux {kernel.title} {kernel.arch.name} does not build: {first_error(said)} (log: {log})")
+
+
+def first_error(said: str) -> str:
+    """What ended a make: the last error before the first target that failed, since sparse has errors that end nothing."""
+    before, failed, _ = said.partition(": *** [")
+    errors = re.findall(r"^.*(?:error:|No space).*$", before if failed else said, re.M)
+    ended = re.findall(r"^.*Error \d.*$", said, re.M)
+    return (errors[-1:] or ended[:1] or ["make failed"])[0].strip()
 
 
 def fragment(arch: Arch, variant: str = PLAIN) -> str:
