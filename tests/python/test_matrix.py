@@ -5,6 +5,7 @@ import argparse
 import contextlib
 import errno
 import io
+import lzma
 import pathlib
 import signal
 import subprocess
@@ -21,13 +22,14 @@ import build
 import cellrun
 import cells
 import compilers
+import distro
 import gates
 import kconfig
 import locks
 import matrix
 import objects
 import results
-from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, Unusable
+from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, NotHere, Unusable
 from results import Result
 
 
@@ -68,6 +70,34 @@ class Cells(unittest.TestCase):
     def test_what_is_only_compiled_is_not_booted(self) -> None:
         self.assertNotIn("mips", archs.load())
         self.assertIn("mips", archs.compiled())
+
+
+class Distro(Folder):
+    """Debian's configuration of a kernel."""
+
+    def fetch(self, arch: archs.Arch, names: tuple[str, ...]) -> str:
+        """What comes of a package that has these configurations."""
+        def unpack(command: list[str]) -> str:
+            folder = pathlib.Path(command[-1]) / "usr/src/linux-config-7.3"
+            folder.mkdir(parents=True)
+            for name in names:
+                (folder / name).write_bytes(lzma.compress(b"CONFIG_SMP=y\n"))
+            return ""
+
+        with mock.patch("distro.CACHE", self.tmp), mock.patch("packages.run", unpack), \
+                mock.patch("packages.download", return_value=self.tmp / "deb"):
+            return distro.config("7.3", arch).read_text()
+
+    def test_it_is_unpacked_and_kept(self) -> None:
+        arch = archs.load()["powerpc"]
+        self.assertEqual(self.fetch(arch, ("config.ppc64el_none_powerpc64le.xz",)), "CONFIG_SMP=y\n")
+        self.assertEqual(self.fetch(arch, ()), "CONFIG_SMP=y\n")
+        self.assertEqual([p.name for p in (self.tmp / "configs").iterdir() if p.is_file()], ["7.3-ppc64el-powerpc64le"])
+
+    def test_what_cannot_be_had_is_said(self) -> None:
+        for name, why in (("s390", "has no config.s390x_none_s390x.xz"), ("mips", "Debian has no kernel for mips")):
+            with self.subTest(name=name), self.assertRaisesRegex(NotHere, why):
+                self.fetch(archs.compiled()[name], ("config.other.xz",))
 
 
 class Sparse(Folder):
