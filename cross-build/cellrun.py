@@ -52,19 +52,20 @@ def digest(cell: Cell, seed: int) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def _side(cell: Cell, side: str, version: str, tree: pathlib.Path, config: str | None, log: pathlib.Path,
-          seed: int) -> build.Kernel:
-    """One of the two trees, configured: as the variant says, or as the other side was."""
+def _side(cell: Cell, side: str, version: str, tree: pathlib.Path) -> build.Kernel:
+    """One of the trees, with a build folder in the cell's."""
     out = cells.folder(cell) / side
     out.mkdir(parents=True, exist_ok=True)
-    kernel = build.Kernel(cell.kernel, version, side == "patched", cell.variant, cell.arch, tree, out, cell.compiler)
-    if config is None:
-        build.configure(kernel, log, seed)
-    elif not (out / "asked").exists() or (out / "asked").read_text() != config:
-        (out / ".config").write_text(config)
+    return build.Kernel(cell.kernel, version, side == "patched", cell.variant, cell.arch, tree, out, cell.compiler)
+
+
+def _configure_as(kernel: build.Kernel, config: str, log: pathlib.Path) -> None:
+    """Configure one side as another one was."""
+    asked = kernel.out / "asked"
+    if not asked.exists() or asked.read_text() != config:
+        (kernel.out / ".config").write_text(config)
         build.make(kernel, "olddefconfig", log=log)
-        (out / "asked").write_text(config)
-    return kernel
+        asked.write_text(config)
 
 
 def _extra(sparse: list[str]) -> tuple[str, ...]:
@@ -85,18 +86,18 @@ def _compile(kernel: build.Kernel, names: list[str], sparse: list[str], log: pat
         return file.read().decode(errors="replace")
 
 
-def _sparse(cell: Cell, stock: build.Kernel, notes: dict[str, object], log: pathlib.Path) -> list[str]:
+def _sparse(cell: Cell, kernel: build.Kernel, notes: dict[str, object], log: pathlib.Path) -> list[str]:
     """How sparse is started; with clang what it would say is known from gcc."""
     if cell.compiler != compilers.GCC:
         return []
     try:
-        for sparse in tools.commands("sparse", stock.tree):
+        for sparse in tools.commands("sparse", kernel.tree):
             try:
-                build.make(stock, "prepare", log=log, extra=_extra(sparse))
+                build.make(kernel, "prepare", log=log, extra=_extra(sparse))
                 return sparse
             except BuildFailed:
                 continue  # an old one does not know each -march
-        notes["no sparse"] = "with it the unpatched tree does not build"
+        notes["no sparse"] = "no sparse takes what this kernel gives to it"
     except Unusable as error:
         notes["no sparse"] = str(error)
     return []
@@ -105,26 +106,39 @@ def _sparse(cell: Cell, stock: build.Kernel, notes: dict[str, object], log: path
 def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
     with sources.using(cell.kernel, False) as (version, stock), sources.using(cell.kernel, True) as (_, patched):
         notes: dict[str, object] = {"seed": seed} if seed else {}
-        ours = _side(cell, "patched", version, patched, None, log, seed)
+        ours, unpatched = _side(cell, "patched", version, patched), _side(cell, "stock", version, stock)
+        build.configure(ours, log, seed)
         config = (ours.out / ".config").read_text()
         on = "\nCONFIG_CRASH_STOP=y\n" in config
         if not on:
-            ours = _side(cell, "lined", version, objects.lined(stock, patched), config, log, seed)
-        unpatched = _side(cell, "stock", version, stock, config, log, seed)
+            ours = _side(cell, "lined", version, objects.lined(stock, patched))
+            _configure_as(ours, config, log)
         more = cell.arch.variants()[cell.variant].objects
         touched = objects.selected([*objects.touched(cell.arch, version), *more], stock, config)
         added = objects.selected(objects.added(cell.arch), ours.tree, config) if on else []
         # Sparse is as slow as the compiler: what is added is checked in every cell, what is touched in one.
-        whole = cell.variant == build.PLAIN
-        sparse = _sparse(cell, unpatched, notes, log) if whole or added else []
+        plain = cell.variant == build.PLAIN
+        sparse = _sparse(cell, ours, notes, log) if plain or added else []
+
+        def stock_says(names: list[str]) -> str:
+            if not names:
+                return ""
+            _configure_as(unpatched, config, log)
+            try:
+                return _compile(unpatched, names, sparse if plain else [], log)
+            except BuildFailed as error:
+                raise _Skipped(f"the unpatched tree does not build: {error}") from error
+
         try:
-            said = {"stock": _compile(unpatched, touched, sparse if whole else [], log)}
-        except BuildFailed as error:
-            raise _Skipped(f"the unpatched tree does not build: {error}") from error
-        said["ours"] = _compile(ours, touched, sparse if whole else [], log) + _compile(ours, added, sparse, log)
+            said = {"ours": _compile(ours, touched, sparse if plain else [], log) + _compile(ours, added, sparse, log)}
+        except BuildFailed:
+            stock_says(touched)
+            raise
+        whole = plain or not on
+        said["stock"] = stock_says(touched if whole else gates.suspects(said["ours"], ours.tree, touched))
         if any(LEFT_OUT.search(text) for text in said.values()):
             notes["no sparse"] = "the kernel's Makefile refuses this sparse"
-    built = gates.Built(cell, version, unpatched, ours, on, touched, added, said, notes=notes)
+    built = gates.Built(cell, version, unpatched, ours, on, whole, touched, added, said, notes=notes)
     if cell.linked:
         built.linked = build.build(cell.kernel, cell.arch, True, cell.variant)
     return built

@@ -121,7 +121,7 @@ class Sparse(Folder):
         self.assertEqual(self.choose("old"), (["new"], {}))
 
     def test_none_is_said(self) -> None:
-        self.assertEqual(self.choose("old", "new"), ([], {"no sparse": "with it the unpatched tree does not build"}))
+        self.assertEqual(self.choose("old", "new"), ([], {"no sparse": "no sparse takes what this kernel gives to it"}))
 
 
 class Kconfig(Folder):
@@ -165,8 +165,8 @@ class Gates(Folder):
                 gcc = ["gcc", "-O2", "-x", "c", "-c", "-o", str(out / f"{name}.o"), "-"]
                 subprocess.run(gcc, input=text, text=True, check=True)
             sides[side] = build.Kernel("7.3", "7.3", side == "ours", "off", arch, self.tmp / f"{side}-tree", out)
-        return gates.Built(cells.Cell("7.3", arch, "gcc", "off"), "7.3", sides["stock"], sides["ours"], on, ["panic.o"],
-                           ["added.o"] if on else [], {"stock": "", "ours": ""})
+        return gates.Built(cells.Cell("7.3", arch, "gcc", "off"), "7.3", sides["stock"], sides["ours"], on, True,
+                           ["panic.o"], ["added.o"] if on else [], {"stock": "", "ours": ""})
 
     def test_identical_objects_and_others(self) -> None:
         self.assertEqual(gates.identical(self.built("int f(void) { return 1; }", "int f(void) { return 1; }\n\n")), [])
@@ -189,6 +189,17 @@ class Gates(Folder):
         self.assertRegex(gates.size(built)[0], "the layer adds 70100 bytes")
         (tree / "bloat-o-meter").write_text("raise SystemExit('bad nm')\n")
         self.assertEqual(gates.size(built), ["bloat-o-meter: bad nm"])
+        built.whole = False
+        self.assertEqual(gates.size(built), [])
+
+    def test_the_unpatched_objects_whose_warnings_have_to_be_known(self) -> None:
+        touched = ["kernel/panic.o", "kernel/exit.o", "kernel/cpu.o"]
+        for said, wanted in (("", []), (f"{self.tmp}/kernel/exit.c:7:1: warning: old\n", touched[1:2]),
+                             ("kernel/cpu.o: warning: objtool: f+0x10: old\n", touched[2:]),
+                             (f"{self.tmp}/kernel/crash_stop.c:7:1: warning: new\n", []),
+                             (f"{self.tmp}/include/linux/smp.h:7:1: warning: whose?\n", touched)):
+            with self.subTest(said=said):
+                self.assertEqual(gates.suspects(said, self.tmp, touched), wanted)
 
     def test_objects_that_a_configuration_does_not_have(self) -> None:
         (self.tmp / "kernel").mkdir()
