@@ -7,6 +7,7 @@ import errno
 import io
 import lzma
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -200,6 +201,17 @@ class Gates(Folder):
                              (f"{self.tmp}/include/linux/smp.h:7:1: warning: whose?\n", touched)):
             with self.subTest(said=said):
                 self.assertEqual(gates.suspects(said, self.tmp, touched), wanted)
+
+    def test_unchanged_lines_keep_their_numbers(self) -> None:
+        stock = "#ifdef SMP\nint a;\nint b;\n#endif\nint line = __LINE__;\n#if 0\n#else\nint more = __LINE__;\n#endif\n"
+        patched = "int new;\n" + stock.replace("int b;\n", "int call;\nint b;\n").replace("int more", "int other;\nint more")
+        for name, text in (("stock.c", stock), ("patched.c", patched)):
+            (self.tmp / name).write_text(text)
+        text = objects.with_lines(self.tmp / "stock.c", self.tmp / "patched.c")
+        self.assertEqual([l for l in text.splitlines() if not l.startswith("#line")], patched.splitlines())
+        for smp in ("-DSMP", "-USMP"):
+            said = subprocess.run(["gcc", "-E", "-P", smp, "-"], input=text, capture_output=True, text=True, check=True).stdout
+            self.assertEqual(re.findall(r"= (\d+)", said), ["5", "8"], said)
 
     def test_objects_that_a_configuration_does_not_have(self) -> None:
         (self.tmp / "kernel").mkdir()
