@@ -117,7 +117,7 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
         touched = objects.selected([*objects.touched(cell.arch, version), *more], stock, config)
         added = objects.selected(objects.added(cell.arch), ours.tree, config) if on else []
         # Sparse is as slow as the compiler: what is added is checked in every cell, what is touched in one.
-        plain = cell.variant == build.PLAIN
+        plain = cell.variant == build.PLAIN and cell.compiler == compilers.GCC
         sparse = _sparse(cell, ours, notes, log) if plain or added else []
 
         def stock_says(names: list[str]) -> str:
