@@ -7,6 +7,7 @@ import hashlib
 import pathlib
 import re
 import subprocess
+import tempfile
 
 import apply
 import locks
@@ -14,6 +15,8 @@ import packages
 import rules
 from archs import ROOT, Arch
 
+# How the names of the trees end.
+STOCK, LINED = "-stock", "-lined"
 CONDITIONAL = re.compile(r"\s*#\s*(else|elif|endif)\b")
 
 
@@ -46,7 +49,11 @@ def selected(objects: list[str], tree: pathlib.Path, config: str) -> list[str]:
 
 def code(path: pathlib.Path) -> str:
     """What an object consists of, without what does not reach the kernel."""
-    dump = subprocess.run(["objdump", "-s", "-r", str(path)], capture_output=True, text=True, check=True).stdout
+    with tempfile.NamedTemporaryFile() as same:
+        # UBSAN has the paths of sources as data; those of the two trees are equally long.
+        same.write(path.read_bytes().replace(LINED.encode() + b"/", STOCK.encode() + b"/"))
+        same.flush()
+        dump = subprocess.run(["objdump", "-s", "-r", same.name], capture_output=True, text=True, check=True).stdout
     dump = re.sub(r"\bCSWTCH\.\d+", "CSWTCH", dump)  # gcc's own tables of a switch: their number counts functions inlined before
     parts = re.split(r"^(?=Contents of section |RELOCATION RECORDS FOR )", dump, flags=re.M)[1:]
     apart = re.compile(r"(?:Contents of section |RELOCATION RECORDS FOR \[)(\.comment|\.note|\.discard|\.debug)")
@@ -70,7 +77,7 @@ def with_lines(stock: pathlib.Path, patched: pathlib.Path) -> str:
 def lined(stock: pathlib.Path, patched: pathlib.Path) -> pathlib.Path:
     """The patched tree, in which what is unchanged has the line numbers of the stock one: warnings carry theirs as data.
     The caller holds both."""
-    tree = patched.with_name(patched.name.removesuffix("-patched") + "-lined")
+    tree = patched.with_name(patched.name.removesuffix("-patched") + LINED)
     layers = [(patched / apply.STATE / layer / "layer").read_text() for layer in ("layer", "driver")]
     made_of = [str(patched.stat().st_ino), *layers, hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()]
     stamp = tree / apply.STATE / "lined"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 
@@ -144,8 +145,8 @@ def _boots(one: build.Kernel) -> str:
         seen = qemu.run(line, ["write /proc/sysrq-trigger c"], boot.LAST_WORD)
     console = one.out / "crash-stop.console"
     console.write_text(seen.text())
-    panics = sum("Kernel panic - not syncing: sysrq triggered crash" in said for _, said in seen.lines
-                 if not said.startswith("store|"))
+    panics = sum(bool(re.search(r"(?<!end )Kernel panic - not syncing: sysrq triggered crash", said))
+                 for _, said in seen.lines if not said.startswith("store|"))
     return "" if seen.end == "done" and panics == 1 else f"{panics} panics, the guest's end: {seen.end} (log: {console})"
 
 

@@ -174,6 +174,11 @@ class Gates(Folder):
         self.assertEqual(gates.identical(self.built("int f(void) { return 1; }", "int f(void) { return 2; }")),
                          ["panic.o differs from the unpatched tree's without CONFIG_CRASH_STOP"])
 
+    def test_the_paths_of_the_two_trees_are_no_difference(self) -> None:
+        text = 'const char *f(void) { return "/trees/7.3-%s/kernel/cpu.c"; }'
+        self.assertEqual(gates.identical(self.built(text % "stock", text % "lined")), [])
+        self.assertEqual(len(gates.identical(self.built(text % "stock", text % "other"))), 1)
+
     def test_only_new_warnings_count_wherever_their_lines_are(self) -> None:
         built = self.built("", "")
         built.said = {"stock": f"{built.stock.tree}/a.c:7:1: warning: old\nb.o: warning: objtool: f+0x10: old\n",
