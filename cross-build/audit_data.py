@@ -121,14 +121,16 @@ def source_of(arch: Arch) -> Source:
     fields = {s: tuple(re.findall(r"(\w+)\)?(?:\([^;]*\))?;", text)) for s, text in structs.items()}
     pointers = frozenset(re.findall(r"\(\*(\w+)\)\(", header)) & {f for fs in fields.values() for f in fs}
 
-    def calls(body: str) -> set[str]:
-        return set(re.findall(r"(?:->|\.)(\w+)\(", body)) & pointers
+    # What is inline in the core's own header is a part of those who call it, or compiled as a function of its own.
+    inline = dict(INLINE.findall(_bare(INTERNAL)))
 
-    # What is inline in the core's own header is a part of those who call it.
-    inline = {name: calls(body) for name, body in INLINE.findall(_bare(INTERNAL))}
+    def calls(body: str) -> set[str]:
+        own = set(re.findall(r"(?:->|\.)(\w+)\(", body)) & pointers
+        return own.union(*(calls(inline[name]) for name in re.findall(r"\b(\w+)\(", body) if name in inline))
+
     functions: list[str] = []
-    files: dict[str, str] = {}
-    hooks: dict[str, tuple[str, ...]] = {}
+    files = dict.fromkeys(inline, str(INTERNAL))
+    hooks = {name: tuple(sorted(called)) for name, body in inline.items() if (called := calls(body))}
     backend = ""
     core = [path for path in sorted(ROOT.glob("kernel/*.c")) if not path.stem.endswith("_test")]
     for path in core + sorted((arch.folder / "kernel").glob("*.c")):
@@ -138,7 +140,7 @@ def source_of(arch: Arch) -> Source:
                 continue
             functions.append(name)
             files[name] = str(path)
-            called = calls(body).union(*(there for helper, there in inline.items() if f"{helper}(" in body))
+            called = calls(body)
             if path.parent == ROOT / "kernel" and called:
                 hooks[name] = tuple(sorted(called))
         if match := re.search(r"^static const struct crash_stop_backend (\w+) = \{", text, re.M):

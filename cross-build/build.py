@@ -15,11 +15,13 @@ import os
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 
 import compilers
+import distro
 import kconfig
 import locks
 import packages
@@ -27,7 +29,7 @@ import sources
 from archs import ROOT, Arch
 from errors import BuildFailed, DidNotSurvive, Unusable
 
-PLAIN, DEFCONFIG = "plain", "defconfig"
+PLAIN, DEFCONFIG, DEBIAN = "plain", "defconfig", "debian"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,26 +79,35 @@ def make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ...
     with log.open("a") as out:
         out.write(f"$ cd {kernel.tree} && {shlex.join(command)}\n")
         out.flush()
-        env = dict(os.environ, CCACHE_NOHASHDIR="1", KBUILD_BUILD_TIMESTAMP="@0", KBUILD_BUILD_USER="crash-stop",
+        begin = out.tell()
+        # What an object depends on ccache takes from the compiler, and saves a run of the preprocessor.
+        env = dict(os.environ, CCACHE_NOHASHDIR="1", CCACHE_DEPEND="1", KBUILD_BUILD_TIMESTAMP="@0", KBUILD_BUILD_USER="crash-stop",
                    KBUILD_BUILD_HOST="localhost", LC_ALL="C")
         run = subprocess.run(command, cwd=kernel.tree, stdout=out, stderr=subprocess.STDOUT, env=env)
     if run.returncode:
-        errors = [l for l in log.read_text(errors="replace").splitlines() if re.search(r"error:|Error \d|No space", l)]
-        raise BuildFailed(f"Linux {kernel.title} {kernel.arch.name} does not build: "
-                          f"{(errors or ['make failed'])[0].strip()} (log: {log})")
+        said = log.read_bytes()[begin:].decode(errors="replace")
+        raise BuildFailed(f"Linux {kernel.title} {kernel.arch.name} does not build: {first_error(said)} (log: {log})")
+
+
+def first_error(said: str) -> str:
+    """What ended a make: the last error before the first target that failed, since sparse has errors that end nothing."""
+    before, failed, _ = said.partition(": *** [")
+    errors = re.findall(r"^.*(?:error:|No space).*$", before if failed else said, re.M)
+    ended = re.findall(r"^.*Error \d.*$", said, re.M)
+    return (errors[-1:] or ended[:1] or ["make failed"])[0].strip()
 
 
 def fragment(arch: Arch, variant: str = PLAIN) -> str:
     """The configuration that is asked for; of two lines for a symbol the later one counts."""
     one = arch.variants()[variant]
     # What is only compiled is compiled as its own maintainers have it; so is what others choose.
-    guest = arch.config and one.base in ("allnoconfig", DEFCONFIG)
+    guest = arch.config and one.base in ("allnoconfig", DEFCONFIG, DEBIAN)
     text = ((ROOT / "cross-build/config/common.config").read_text() + arch.config if guest else "") + one.lines
     wanted: dict[str, str] = {}
     for symbol, value in re.findall(r"^(CONFIG_\w+)=(.*)$", text, re.M):
         wanted.pop(symbol, None)
         wanted[symbol] = value
-    if variant == DEFCONFIG:  # which has tracers of its own
+    if one.base in (DEFCONFIG, DEBIAN):  # which have tracers of their own
         wanted.pop("CONFIG_ENABLE_DEFAULT_TRACERS", None)
     return "".join(f"{symbol}={value}\n" for symbol, value in wanted.items())
 
@@ -110,8 +121,11 @@ def configure(kernel: Kernel, log: pathlib.Path, seed: int = 0) -> None:
         return
     stamp.write_text(asked)
     base = kernel.arch.variants()[kernel.variant].base
-    if base == DEFCONFIG:
-        make(kernel, kernel.arch.get("arch", "defconfig", "defconfig"), log=log)
+    if base in (DEFCONFIG, DEBIAN):
+        if base == DEBIAN:
+            shutil.copy(distro.config(kernel.version, kernel.arch), config)
+        else:
+            make(kernel, kernel.arch.get("arch", "defconfig", "defconfig"), log=log)
         merge = [str(kernel.tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", str(kernel.out), str(config), str(stamp)]
         subprocess.run(merge, cwd=kernel.tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         make(kernel, "olddefconfig", log=log)

@@ -24,11 +24,11 @@ import sources
 import tools
 from archs import ROOT
 from cells import Cell
-from errors import BuildFailed, DidNotSurvive, Unusable
+from errors import BuildFailed, NotHere, Unusable
 from results import BROKEN, FAILED, PASSED, RUNNING, SKIPPED, Result
 
 # Whose text decides what a result is worth.
-CODE = ("build", "cellrun", "compilers", "gates", "kconfig", "lint", "objects")
+CODE = ("build", "cellrun", "compilers", "distro", "gates", "kconfig", "lint", "objects")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LEFT_OUT = re.compile(r"C=1 specified, but .* is not available or not up to date")
 
@@ -52,66 +52,93 @@ def digest(cell: Cell, seed: int) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def _side(cell: Cell, side: str, version: str, tree: pathlib.Path, config: str | None, log: pathlib.Path,
-          seed: int) -> build.Kernel:
-    """One of the two trees, configured: as the variant says, or as the other side was."""
+def _side(cell: Cell, side: str, version: str, tree: pathlib.Path) -> build.Kernel:
+    """One of the trees, with a build folder in the cell's."""
     out = cells.folder(cell) / side
     out.mkdir(parents=True, exist_ok=True)
-    kernel = build.Kernel(cell.kernel, version, side == "patched", cell.variant, cell.arch, tree, out, cell.compiler)
-    if config is None:
-        build.configure(kernel, log, seed)
-    elif not (out / "asked").exists() or (out / "asked").read_text() != config:
-        (out / ".config").write_text(config)
+    return build.Kernel(cell.kernel, version, side == "patched", cell.variant, cell.arch, tree, out, cell.compiler)
+
+
+def _configure_as(kernel: build.Kernel, config: str, log: pathlib.Path) -> None:
+    """Configure one side as another one was."""
+    asked = kernel.out / "asked"
+    if not asked.exists() or asked.read_text() != config:
+        (kernel.out / ".config").write_text(config)
         build.make(kernel, "olddefconfig", log=log)
-        (out / "asked").write_text(config)
-    return kernel
+        asked.write_text(config)
+
+
+def _extra(sparse: list[str]) -> tuple[str, ...]:
+    return ("W=1", *(("C=1", f"CHECK={shlex.join(sparse)}") if sparse else ()))
 
 
 def _compile(kernel: build.Kernel, names: list[str], sparse: list[str], log: pathlib.Path) -> str:
     """Compile objects anew, so that each says again what it has to say; what was said."""
-    extra = ("W=1", *(("C=1", f"CHECK={shlex.join(sparse)}") if sparse else ()))
+    extra = _extra(sparse)
     build.make(kernel, "prepare", log=log, extra=extra)  # what this says, it says once
     for name in names:
         (kernel.out / name).unlink(missing_ok=True)
     before = log.stat().st_size
-    build.make(kernel, *names, log=log, extra=extra)
+    if names:
+        build.make(kernel, *names, log=log, extra=extra)
     with log.open("rb") as file:
         file.seek(before)
         return file.read().decode(errors="replace")
 
 
-def _sparse(cell: Cell, tree: pathlib.Path, notes: dict[str, object]) -> list[str]:
+def _sparse(cell: Cell, kernel: build.Kernel, notes: dict[str, object], log: pathlib.Path) -> list[str]:
     """How sparse is started; with clang what it would say is known from gcc."""
     if cell.compiler != compilers.GCC:
         return []
     try:
-        return tools.command("sparse", tree)
+        for sparse in tools.commands("sparse", kernel.tree):
+            try:
+                build.make(kernel, "prepare", log=log, extra=_extra(sparse))
+                return sparse
+            except BuildFailed:
+                continue  # an old one does not know each -march
+        notes["no sparse"] = "no sparse takes what this kernel gives to it"
     except Unusable as error:
         notes["no sparse"] = str(error)
-        return []
+    return []
 
 
 def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
     with sources.using(cell.kernel, False) as (version, stock), sources.using(cell.kernel, True) as (_, patched):
         notes: dict[str, object] = {"seed": seed} if seed else {}
-        sparse = _sparse(cell, stock, notes)
-        ours = _side(cell, "patched", version, patched, None, log, seed)
+        ours, unpatched = _side(cell, "patched", version, patched), _side(cell, "stock", version, stock)
+        build.configure(ours, log, seed)
         config = (ours.out / ".config").read_text()
         on = "\nCONFIG_CRASH_STOP=y\n" in config
         if not on:
-            ours = _side(cell, "lined", version, objects.lined(stock, patched), config, log, seed)
-        unpatched = _side(cell, "stock", version, stock, config, log, seed)
+            ours = _side(cell, "lined", version, objects.lined(stock, patched))
+            _configure_as(ours, config, log)
         more = cell.arch.variants()[cell.variant].objects
         touched = objects.selected([*objects.touched(cell.arch, version), *more], stock, config)
         added = objects.selected(objects.added(cell.arch), ours.tree, config) if on else []
+        # Sparse is as slow as the compiler: what is added is checked in every cell, what is touched in one.
+        plain = cell.variant == build.PLAIN and cell.compiler == compilers.GCC
+        sparse = _sparse(cell, ours, notes, log) if plain or added else []
+
+        def stock_says(names: list[str]) -> str:
+            if not names:
+                return ""
+            _configure_as(unpatched, config, log)
+            try:
+                return _compile(unpatched, names, sparse if plain else [], log)
+            except BuildFailed as error:
+                raise _Skipped(f"the unpatched tree does not build: {error}") from error
+
         try:
-            said = {"stock": _compile(unpatched, touched, sparse, log)}
-        except BuildFailed as error:
-            raise _Skipped(f"the unpatched tree does not build: {error}") from error
-        said["ours"] = _compile(ours, touched + added, sparse, log)
+            said = {"ours": _compile(ours, touched, sparse if plain else [], log) + _compile(ours, added, sparse, log)}
+        except BuildFailed:
+            stock_says(touched)
+            raise
+        whole = plain or not on
+        said["stock"] = stock_says(touched if whole else gates.suspects(said["ours"], ours.tree, touched))
         if any(LEFT_OUT.search(text) for text in said.values()):
             notes["no sparse"] = "the kernel's Makefile refuses this sparse"
-    built = gates.Built(cell, version, unpatched, ours, on, touched, added, said, notes=notes)
+    built = gates.Built(cell, version, unpatched, ours, on, whole, touched, added, said, notes=notes)
     if cell.linked:
         built.linked = build.build(cell.kernel, cell.arch, True, cell.variant)
     return built
@@ -147,7 +174,7 @@ def run(cell: Cell, into: pathlib.Path, seed: int) -> Result:
             log.write_text(f"$ {shlex.join(again)}\n")
             try:
                 _judge(cell, log, result, seed if random else 0)
-            except DidNotSurvive as error:
+            except NotHere as error:
                 result.state, result.why = SKIPPED, [error.needs]
             except _Skipped as error:
                 result.state, result.why = SKIPPED, [str(error)]

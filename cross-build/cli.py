@@ -15,6 +15,7 @@ import apply
 import archs
 import audit
 import build
+import files
 import packages
 import rules
 import sources
@@ -31,15 +32,12 @@ def _write_results(args: argparse.Namespace, shown: list[list]) -> None:
     import report
 
     runs = [run for case in shown for run in case]
-    try:
-        if args.html:
-            page.write(pathlib.Path(args.html), shown)
-        if args.json:
-            report.write_json(pathlib.Path(args.json), runs)
-        if args.junit:
-            report.write_junit(pathlib.Path(args.junit), runs)
-    except OSError as error:
-        raise Unusable(f"{error.filename}: {error.strerror}") from error
+    if args.html:
+        page.write(pathlib.Path(args.html), shown)
+    if args.json:
+        report.write_json(pathlib.Path(args.json), runs)
+    if args.junit:
+        report.write_junit(pathlib.Path(args.junit), runs)
 
 
 def _cases(args: argparse.Namespace, arch: archs.Arch, kernel: str) -> list:
@@ -61,6 +59,7 @@ def panic(args: argparse.Namespace) -> int:
     import boot
     import report
 
+    files.writable(args.html, args.json, args.junit)
     known = archs.load()
     chosen = [known[archs.choose("architecture", name, list(known))] for name in args.arch or list(known)]
     if args.kernel not in apply.KERNELS and not pathlib.Path(args.kernel).is_dir():

@@ -37,7 +37,9 @@ def words(compiler: str, arch: Arch) -> list[str]:
     line = [f"LLVM={LLVM}"] if compiler == CLANG else []
     if cross(arch):
         line.append(f"CROSS_COMPILE={cross(arch)}")
-    return line + [f"CC=ccache {program(compiler, arch)}"]
+    # Each build folder has host programs of its own, which are the same.
+    host = "gcc" if compiler == GCC else f"clang{LLVM}"
+    return line + [f"CC=ccache {program(compiler, arch)}", f"HOSTCC=ccache {host}"]
 
 
 def need(compiler: str, arch: Arch) -> None:

@@ -12,12 +12,19 @@ class Unusable(Exception):
     """Could not run: the message says what is wrong and what to do."""
 
 
-class DidNotSurvive(Unusable):
-    """A configuration that was asked for and cannot be had: needs says what for."""
+class NotHere(Unusable):
+    """What was asked for cannot be had on this machine: needs says what for, where many things are asked for in turn."""
+
+    def __init__(self, message: str, needs: str = "") -> None:
+        super().__init__(message)
+        self.needs = needs or message
+
+
+class DidNotSurvive(NotHere):
+    """A configuration symbol that was asked for and is not there."""
 
     def __init__(self, where: str, needs: str) -> None:
-        super().__init__(f"{where}: {needs.split()[0]} was asked for and did not survive: {needs}")
-        self.needs = needs
+        super().__init__(f"{where}: {needs.split()[0]} was asked for and did not survive: {needs}", needs)
 
 
 class BuildFailed(Exception):

@@ -36,6 +36,7 @@ class Built:
     stock: build.Kernel
     ours: build.Kernel
     on: bool  # CONFIG_CRASH_STOP
+    whole: bool  # all of the unpatched tree's objects are there, and not only those whose warnings are to be compared
     touched: list[str]
     added: list[str]
     said: dict[str, str]  # what compiling printed, "stock" and "ours"
@@ -59,6 +60,13 @@ def warnings(built: Built) -> list[str]:
     return sorted(new)
 
 
+def suspects(said: str, tree: pathlib.Path, touched: list[str]) -> list[str]:
+    """The touched objects that have to be compiled on the unpatched tree too, to know which of these warnings are new."""
+    files = {warning.partition(":")[0] for warning in _warnings(said, tree)}
+    headers = any(name.endswith(".h") for name in files)  # may be included by any
+    return touched if headers else [name for name in touched if {name, name[:-2] + ".c"} & files]
+
+
 def identical(built: Built) -> list[str]:
     """Without CONFIG_CRASH_STOP the objects are those of the unpatched tree."""
     if built.on:
@@ -70,7 +78,7 @@ def identical(built: Built) -> list[str]:
 
 def size(built: Built) -> list[str]:
     """How much the layer adds, by the kernel's bloat-o-meter; shown, and no more than one kernel may grow."""
-    if not built.on:
+    if not built.on or not built.whole:
         return []
     archives = []
     for kernel, names in ((built.stock, built.touched), (built.ours, built.touched + built.added)):

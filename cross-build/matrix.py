@@ -15,6 +15,7 @@ import build
 import cellrun
 import cells
 import compilers
+import files
 import objects
 import packages
 import results
@@ -101,13 +102,14 @@ def _here(todo: list[Cell], into: pathlib.Path, jobs: int, seed: int) -> None:
 def _write(args: argparse.Namespace, found: list[Result]) -> None:
     for path, form in ((args.junit, results.junit), (args.ktap, results.ktap)):
         if path:
-            results.text(pathlib.Path(path), form(found))
+            files.whole(pathlib.Path(path), form(found))
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the matrix, or merge what shards have written."""
     if args.jobs < 1:
         raise Unusable(f"--jobs {args.jobs}: give 1 or more")
+    files.writable(args.junit, args.ktap)
     if args.cell[:1] == ["merge"]:
         if not args.cell[1:]:
             raise Unusable("matrix merge: give the folders of results")

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
 import re
 import subprocess
+import tempfile
 
 import apply
 import locks
 import packages
 import rules
 from archs import ROOT, Arch
+
+# How the names of the trees end.
+STOCK, LINED = "-stock", "-lined"
+CONDITIONAL = re.compile(r"\s*#\s*(else|elif|endif)\b")
 
 
 def added(arch: Arch) -> list[str]:
@@ -43,18 +49,37 @@ def selected(objects: list[str], tree: pathlib.Path, config: str) -> list[str]:
 
 def code(path: pathlib.Path) -> str:
     """What an object consists of, without what does not reach the kernel."""
-    dump = subprocess.run(["objdump", "-s", "-r", str(path)], capture_output=True, text=True, check=True).stdout
+    with tempfile.NamedTemporaryFile() as same:
+        # UBSAN has the paths of sources as data; those of the two trees are equally long.
+        same.write(path.read_bytes().replace(LINED.encode() + b"/", STOCK.encode() + b"/"))
+        same.flush()
+        dump = subprocess.run(["objdump", "-s", "-r", same.name], capture_output=True, text=True, check=True).stdout
+    dump = re.sub(r"\bCSWTCH\.\d+", "CSWTCH", dump)  # gcc's own tables of a switch: their number counts functions inlined before
     parts = re.split(r"^(?=Contents of section |RELOCATION RECORDS FOR )", dump, flags=re.M)[1:]
     apart = re.compile(r"(?:Contents of section |RELOCATION RECORDS FOR \[)(\.comment|\.note|\.discard|\.debug)")
     return "".join(p for p in parts if not apart.match(p))
 
 
+def with_lines(stock: pathlib.Path, patched: pathlib.Path) -> str:
+    """A patched file in which each line that is unchanged has the stock file's number. The compiler does not see a #line
+    in what a conditional leaves out, so there is one behind each conditional too."""
+    diff = ["diff", "--old-line-format=", "--new-line-format=+:%L", "--unchanged-line-format=%dn:%L", str(stock), str(patched)]
+    lines, following = [], 0
+    for line in subprocess.run(diff, capture_output=True, text=True).stdout.splitlines(keepends=True):
+        number, _, text = line.partition(":")
+        if number != "+" and int(number) != following:
+            lines.append(f"#line {number}\n")
+        following = 0 if number == "+" or CONDITIONAL.match(text) else int(number) + 1
+        lines.append(text)
+    return "".join(lines)
+
+
 def lined(stock: pathlib.Path, patched: pathlib.Path) -> pathlib.Path:
     """The patched tree, in which what is unchanged has the line numbers of the stock one: warnings carry theirs as data.
     The caller holds both."""
-    tree = patched.with_name(patched.name.removesuffix("-patched") + "-lined")
+    tree = patched.with_name(patched.name.removesuffix("-patched") + LINED)
     layers = [(patched / apply.STATE / layer / "layer").read_text() for layer in ("layer", "driver")]
-    made_of = [str(patched.stat().st_ino), *layers]
+    made_of = [str(patched.stat().st_ino), *layers, hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()]
     stamp = tree / apply.STATE / "lined"
     with locks.held(tree):
         if stamp.exists() and stamp.read_text().split() == made_of:
@@ -62,9 +87,7 @@ def lined(stock: pathlib.Path, patched: pathlib.Path) -> pathlib.Path:
         packages.run(["rsync", "-a", "--delete", f"--link-dest={patched}", f"{patched}/", f"{tree}/"])
         for name in apply.touched(patched):
             if name.endswith((".c", ".h")) and (stock / name).exists():
-                diff = ["diff", "--unchanged-group-format=#line %df\n%=", "--old-group-format=", "--new-group-format=%>",
-                        "--changed-group-format=%>", str(stock / name), str(patched / name)]
                 (tree / name).unlink()
-                (tree / name).write_text(subprocess.run(diff, capture_output=True, text=True).stdout)
+                (tree / name).write_text(with_lines(stock / name, patched / name))
         stamp.write_text("\n".join(made_of))
     return tree

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -58,8 +59,9 @@ def _repositories() -> list[tuple[str, str]]:
     return sorted(set(found)) or []
 
 
-def other_suites(suites: tuple[str, ...], folder: pathlib.Path) -> list[str]:
-    """apt options for suites that this machine does not have, in lists of our own, which are fetched."""
+def other_suites(suites: tuple[str, ...], folder: pathlib.Path, port: str = "") -> list[str]:
+    """apt options for suites that this machine does not have, or another port of Debian, in lists of our own, which are
+    fetched."""
     security = {uri for uri, label in _repositories() if label == "Debian-Security"}
     plain = {uri for uri, label in _repositories() if label == "Debian"}
     lines = [f"deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {uri} {suite} main"
@@ -72,5 +74,19 @@ def other_suites(suites: tuple[str, ...], folder: pathlib.Path) -> list[str]:
                 "Dir::Cache": "cache", "Dir::Cache::archives": "cache/archives", "Dir::State::status": "status"}
     options = [a for k, v in settings.items() for a in ("-o", f"{k}={folder / v}")] + [
         "-o", "Dir::Etc::SourceParts=-", "-o", "APT::Sandbox::User=root"]
+    options += ["-o", f"APT::Architecture={port}", "-o", f"APT::Architectures={port}"] if port else []
     run(["apt-get", "-qq", *options, "update"])
     return options
+
+
+def download(package: str, suites: tuple[str, ...], into: pathlib.Path, lists: pathlib.Path, port: str = "") -> pathlib.Path:
+    """The .deb of a package that this machine's release has, or one of the suites; of another port too."""
+    options: list[str] = []
+    policy = "" if port else subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True).stdout
+    if not re.search(r"Candidate: \d", policy):
+        options = other_suites(suites, lists, port)
+    run(["apt-get", "-qq", *options, "-o", "APT::Sandbox::User=root", "download", package], into)
+    found = sorted(into.glob(f"{package}_*.deb"))
+    if not found:
+        raise Unusable(f"{package}: apt-get downloaded nothing")
+    return found[-1]

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 import xml.etree.ElementTree as xml
 
+import files
 import locks
 from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, Unusable
 
@@ -43,18 +43,8 @@ def stem(cell: str) -> str:
 
 def write(folder: pathlib.Path, result: Result) -> None:
     """Write one result."""
-    text(folder / f"{stem(result.cell)}.json", json.dumps(dataclasses.asdict(result), indent=1) + "\n")
-
-
-def text(path: pathlib.Path, content: str) -> None:
-    """Write a file whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        new.write_text(content)
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    files.whole(folder / f"{stem(result.cell)}.json", json.dumps(dataclasses.asdict(result), indent=1) + "\n")
 
 
 def read(folder: pathlib.Path, built: pathlib.Path | None = None) -> dict[str, Result]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import apply
 import cells
+import files
 import packages
 import results
 from archs import ROOT
@@ -45,7 +46,8 @@ def run(todo: list[Cell], into: pathlib.Path, jobs: int, seed: int, progress: "P
     into = into.absolute()
     for cell in todo:
         (into / f"{cell.file}.json").unlink(missing_ok=True)
-    results.text(into / "slurm.sh", script(todo, into, seed))
+    into.mkdir(parents=True, exist_ok=True)
+    files.whole(into / "slurm.sh", script(todo, into, seed))
     line = ["sbatch", "--parsable", "--wait", "--requeue", f"--array=0-{len(todo) - 1}%{jobs}", "--job-name=crash-stop",
             "--open-mode=append", f"--output={into}/slurm-%a.log", str(into / "slurm.sh")]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waits:

@@ -12,7 +12,6 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 
 import apply
@@ -27,20 +26,6 @@ SUITES = {"6.1": ("bookworm", "bookworm-security"), "6.12": ("bookworm-security"
           "7.3": ("trixie-backports",)}
 NOT_SOURCE = ("*.o", "*.cmd", "*.ko", "*.a", ".git", "/.config", "/vmlinux", "/vmlinux.[ao]", "vmlinux.lds", "/include/config",
               "/include/generated", "/arch/*/include/generated", "/.crash-stop")
-
-
-def _fetch(version: str, into: pathlib.Path) -> pathlib.Path:
-    """Download linux-source-VERSION; the .deb."""
-    package = f"linux-source-{version}"
-    options: list[str] = []
-    policy = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True).stdout
-    if not re.search(r"Candidate: \d", policy):
-        options = packages.other_suites(SUITES[version], CACHE / "apt")
-    packages.run(["apt-get", "-qq", *options, "-o", "APT::Sandbox::User=root", "download", package], into)
-    found = sorted(into.glob(f"{package}_*.deb"))
-    if not found:
-        raise Unusable(f"{package}: apt-get downloaded nothing")
-    return found[-1]
 
 
 def pristine(version: str) -> pathlib.Path:
@@ -61,7 +46,7 @@ def _unpack(version: str, tree: pathlib.Path) -> None:
     try:
         work.mkdir(parents=True)
         try:
-            deb = _fetch(version, work)
+            deb = packages.download(f"linux-source-{version}", SUITES[version], work, CACHE / "apt")
         except Unusable as error:
             raise Unusable(f"linux-source-{version} is not in {CACHE / 'sources'} and could not be fetched: "
                            f"{error}; go online once, or give --kernel DIR") from error

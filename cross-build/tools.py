@@ -12,6 +12,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+from collections.abc import Iterator
 
 import locks
 import packages
@@ -65,11 +66,11 @@ def _serves(name: str, there: str, kernel: pathlib.Path | None) -> bool:
     return subprocess.run(["sh", str(script), there], capture_output=True, text=True).stdout.strip() == "1"
 
 
-def command(name: str, kernel: pathlib.Path | None = None) -> list[str]:
-    """The words that start a program: as installed, if it serves the kernel, or else from the cache."""
+def commands(name: str, kernel: pathlib.Path | None = None) -> Iterator[list[str]]:
+    """The words that start a program: as installed, if it serves the kernel; then from the cache."""
     there = shutil.which(name)
     if there and _serves(name, there, kernel):
-        return [there]
+        yield [there]
     root = CACHE / "tools" / name
     if not root.exists():
         with locks.held(root):
@@ -78,5 +79,10 @@ def command(name: str, kernel: pathlib.Path | None = None) -> list[str]:
     loaders = sorted(root.glob("usr/lib/*/ld*.so.[0-9]"))
     if not loaders:
         raise Unusable(f"{root} has no dynamic linker; remove that folder")
-    return [str(loaders[0]), "--library-path", str(loaders[0].parent), str(root / "usr/bin" / name),
-            *(o.format(root=root) for o in TOOLS[name].options)]
+    yield [str(loaders[0]), "--library-path", str(loaders[0].parent), str(root / "usr/bin" / name),
+           *(o.format(root=root) for o in TOOLS[name].options)]
+
+
+def command(name: str, kernel: pathlib.Path | None = None) -> list[str]:
+    """The first of them."""
+    return next(commands(name, kernel))

@@ -14,6 +14,7 @@ import sys
 import time
 
 import archs
+import files
 import packages
 import rules
 from archs import ROOT
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     for option in ("jobs", "times", "campaign"):
         if (given := getattr(args, option)) is not None and given < 1:
             raise Unusable(f"--{option} {given}: give 1 or more")
+    files.writable(args.json, args.junit)
     if args.campaign:
         args.only = ["campaign"]
         campaign.check(args)
@@ -75,7 +77,7 @@ def _write(args: argparse.Namespace, results: Results) -> None:
     import xml.etree.ElementTree as xml
 
     if args.json:
-        pathlib.Path(args.json).write_text(json.dumps([{"name": n, "failed": w} for n, w in results], indent=1) + "\n")
+        files.whole(pathlib.Path(args.json), json.dumps([{"name": n, "failed": w} for n, w in results], indent=1) + "\n")
     if args.junit:
         suite = xml.Element("testsuite", name="crash-stop", tests=str(len(results)),
                             failures=str(sum(bool(w) for _, w in results)))
@@ -83,4 +85,4 @@ def _write(args: argparse.Namespace, results: Results) -> None:
             one = xml.SubElement(suite, "testcase", name=name)
             if why:
                 xml.SubElement(one, "failure", message=why)
-        xml.ElementTree(suite).write(args.junit, encoding="unicode", xml_declaration=True)
+        files.whole(pathlib.Path(args.junit), xml.tostring(suite, encoding="unicode", xml_declaration=True) + "\n")

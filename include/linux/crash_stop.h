@@ -315,13 +315,15 @@ static inline void panic_mutex_nmi_lost(struct pt_regs *regs, const char *msg)
 }
 
 static inline void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_list args) { }
-/* An inline function folds away as well, but changes how vpanic()'s registers are given out. */
+/* Inline functions fold away as well, but change how vpanic()'s registers are given out. */
 #define crash_step(step) ((void)(step), true)
-static inline bool crash_step_sys_info(bool post_notifiers) { return true; }
+#define crash_step_sys_info(post_notifiers) ((void)(post_notifiers), true)
+#define crash_notify(step, msg) ((void)(step), (void)(msg))
+#define crash_show(step) ((void)(step))
+#define crash_stop_report() ((void)0)
+#define crash_stop_leave_online_mask() ((void)0)
 static inline bool crash_part_late(void) { return false; }
 static inline void crash_step_extend(void) { }
-static inline void crash_notify(enum crash_step step, char *msg) { }
-static inline void crash_show(enum crash_step step) { }
 static inline int crash_dump_begin(enum kmsg_dump_reason reason) { return 0; }
 static inline bool crash_dump_part(struct kmsg_dumper *dumper) { return true; }
 static inline void crash_dump_end(int cpu) { }
@@ -333,8 +335,6 @@ static inline void crash_stop_poll(struct pt_regs *regs) { }
 static inline void crash_stop_cpu_online(void) { }
 static inline bool crash_stop_begun(void) { return false; }
 static inline bool crash_stop_complete(void) { return true; }
-static inline void crash_stop_report(void) { }
-static inline void crash_stop_leave_online_mask(void) { }
 static inline void crash_stop_mask_backtrace(struct cpumask *mask) { }
 static inline bool crash_alone(void) { return false; }
 

@@ -19,7 +19,6 @@ import boot
 import packages
 import scenarios
 import stats
-import timeline
 from archs import Arch
 from build import Kernel
 from errors import Unusable
@@ -49,10 +48,14 @@ def _dump_us(e: Evidence) -> int | None:
     return e.dumps[0][1] if e.dumps else None
 
 
+def _crash_kernel_us(e: Evidence) -> int | None:
+    return e.crash_kernel_us
+
+
 # What is measured from panic() on; the ladder alone, which stock does not have, from the first signal on.
 STOPPED, LADDER, DUMP, CRASH_KERNEL = "all stopped", "ladder", "kmsg_dump", "crash kernel"
 MEASURES: dict[str, typing.Callable[[Evidence], int | None]] = {
-    STOPPED: stood_still_us, LADDER: _ladder_us, DUMP: _dump_us, CRASH_KERNEL: timeline.crash_kernel_us}
+    STOPPED: stood_still_us, LADDER: _ladder_us, DUMP: _dump_us, CRASH_KERNEL: _crash_kernel_us}
 
 
 @dataclasses.dataclass(frozen=True)

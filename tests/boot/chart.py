@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import pathlib
 
+import files
 import svg
 from bench import CRASH_KERNEL, DUMP, GUEST_CLOCK, STOPPED, Bench, Point
 from stats import Sample, ratio
@@ -130,8 +131,6 @@ def write(folder: pathlib.Path, bench: Bench) -> list[pathlib.Path]:
     paths = []
     for suffix, content in (("txt", table(bench)), ("json", as_json(bench)), ("svg", picture(bench))):
         path = folder / f"bench-{bench.arch}.{suffix}"
-        new = path.with_name(path.name + ".new")
-        new.write_text(content, encoding="utf-8")
-        new.replace(path)
+        files.whole(path, content)
         paths.append(path)
     return paths

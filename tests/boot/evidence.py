@@ -107,10 +107,10 @@ class Evidence:
     pcs: list[list[str]] = dataclasses.field(default_factory=list)  # per reading, per CPU: the function
 
     @property
-    def crash_ms(self) -> float | None:
+    def crash_kernel_us(self) -> int | None:
         """From the panic message to the crash kernel's first line, seen from outside; where both were printed."""
         began = self.panics[0][0] if self.panics else 0.0
-        return (self.crash_kernel_at - began) * 1e3 if self.crash_kernel_at and began else None
+        return round((self.crash_kernel_at - began) * 1e6) if self.crash_kernel_at and began else None
 
 
 def _cpus(text: str) -> set[int]:

@@ -12,6 +12,7 @@ import json
 import pathlib
 
 import bench
+import files
 import scenarios
 from archs import ROOT, Arch
 from bench import Point
@@ -93,9 +94,7 @@ def record(path: pathlib.Path, used: str, measured: Counts) -> None:
     all_of_them = load(path)
     new = {key: value for key, value in measured.items() if value is not None}
     all_of_them[used] = dict(sorted((all_of_them.get(used, {}) | new).items()))
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps(dict(sorted(all_of_them.items())), indent=1) + "\n")
-    temporary.replace(path)
+    files.whole(path, json.dumps(dict(sorted(all_of_them.items())), indent=1) + "\n")
 
 
 def check(arch: Arch, kernel: Kernel, path: pathlib.Path) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import pathlib
 
+import files
 import svg
 import timeline
 from boot import Run
@@ -131,6 +132,4 @@ def render(cases: list[list[Run]]) -> str:
 
 def write(path: pathlib.Path, cases: list[list[Run]]) -> None:
     """The page, whole or not at all."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(render(cases), encoding="utf-8")
-    new.replace(path)
+    files.whole(path, render(cases))

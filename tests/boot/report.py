@@ -8,6 +8,7 @@ import pathlib
 import sys
 import xml.etree.ElementTree as xml
 
+import files
 import timeline
 from boot import Run
 from evidence import Evidence
@@ -90,9 +91,7 @@ def _as_dict(run: Run) -> dict:
 
 def write_json(path: pathlib.Path, runs: list[Run]) -> None:
     """All runs, whole or not at all."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps([_as_dict(r) for r in runs], indent=1) + "\n")
-    new.replace(path)
+    files.whole(path, json.dumps([_as_dict(r) for r in runs], indent=1) + "\n")
 
 
 def write_junit(path: pathlib.Path, runs: list[Run]) -> None:
@@ -105,6 +104,4 @@ def write_junit(path: pathlib.Path, runs: list[Run]) -> None:
                              name=run.case.name, time=f"{run.seconds:.2f}")
         if not run.verdict.passed:
             xml.SubElement(one, "failure", message="; ".join(run.verdict.reasons)).text = str(run.log)
-    new = path.with_name(path.name + ".new")
-    xml.ElementTree(suite).write(new, encoding="unicode", xml_declaration=True)
-    new.replace(path)
+    files.whole(path, xml.tostring(suite, encoding="unicode", xml_declaration=True) + "\n")

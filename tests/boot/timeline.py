@@ -61,11 +61,6 @@ def rungs_of(run: Run) -> list[str]:
     return run.kernel.arch.get("arch", "rungs").split()
 
 
-def crash_kernel_us(e: Evidence) -> int | None:
-    """From the panic message to the crash kernel's first line, seen from outside."""
-    return None if e.crash_ms is None else round(e.crash_ms * 1000)
-
-
 def stopped_us(e: Evidence) -> int | None:
     """When the last of the others stood still: as the owner saw it, or when it ran last."""
     if e.report:
@@ -105,7 +100,7 @@ def _stages(run: Run, e: Evidence) -> list[Span]:
         spans.append(Span("notifiers", e.notifier_us, e.notifier_us))
     if run.case.get("kdump") == "yes":
         last = e.dump_end_us or begun or 0
-        first_line = crash_kernel_us(e)
+        first_line = e.crash_kernel_us
         spans.append(Span("crash kernel", first_line and min(last, first_line) or 0, first_line,
                           f"notes: {len(e.notes)} of {run.case.cpus}"))
     return spans

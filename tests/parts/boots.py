@@ -169,7 +169,7 @@ def repeat(args: argparse.Namespace) -> Results:
             e = run.evidence
             with _printing, record.open("a") as out:
                 out.write(json.dumps({"kernel": digest, "case": case.name, "passed": run.verdict.passed, "stop_us": e.stop_us,
-                                      "dump_us": e.dumps[0][1] if e.dumps else None, "crash_ms": e.crash_ms}) + "\n")
+                                      "dump_us": e.dumps[0][1] if e.dumps else None, "crash_us": e.crash_kernel_us}) + "\n")
             if run.verdict.passed:
                 run.log.unlink()
             else:
@@ -195,8 +195,8 @@ def _table(arch: Arch, cases: list[Case], found: list[dict]) -> str:
              f"{'to kmsg_dump, us':>17} {'to the crash kernel, ms':>24}"]
     for name in (case.name for case in cases):
         runs = [r for r in found if r["case"] == name]
-        stop, dump, crash = ([r[key] for r in runs if r.get(key) is not None] for key in ("stop_us", "dump_us", "crash_ms"))
-        median = [f"{statistics.median(v):.0f}" if v else "-" for v in (stop, dump, crash)]
+        stop, dump, crash = ([r[key] for r in runs if r.get(key) is not None] for key in ("stop_us", "dump_us", "crash_us"))
+        median = [f"{statistics.median(v) / unit:.0f}" if v else "-" for v, unit in ((stop, 1), (dump, 1), (crash, 1000))]
         lines.append(f"{name:34} {sum(r['passed'] for r in runs):4} of {len(runs):2} {median[0]:>22} "
                      f"{max(stop) if stop else '-':>9} {median[1]:>17} {median[2]:>24}")
     return "\n".join(lines) + "\n"

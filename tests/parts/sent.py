@@ -3,7 +3,8 @@
 
 A fresh tree is given each form in the order in which that tool takes it, and has to
 become what apply makes of it. What is built is the tree that git am has made of the
-mails; with --all after each of them, since each step is to build alone.
+mails; with --all after each of them, and each is booted and panics, since each step is
+to build and boot alone.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 
 import apply
+import boot
 import build
 import objects
 import packages
+import qemu
+import scenarios
 import series
 import sources
 import vendor
@@ -122,10 +127,32 @@ def _configured(tree: pathlib.Path, fragment: pathlib.Path, arch: Arch) -> str:
     return f"{lost[0]} did not survive" if lost or not wanted else ""
 
 
-def _builds(fresh: Fresh, kernel: str, arch: Arch) -> str:
-    """Compile what is new and what the patches have changed so far."""
+def _kernel(fresh: Fresh, kernel: str, arch: Arch) -> build.Kernel:
     out = sources.CACHE / "build" / f"sent-{kernel}-{arch.name}"
-    one = build.Kernel(kernel, kernel, True, build.PLAIN, arch, fresh.tree, out)
+    return build.Kernel(kernel, kernel, True, build.PLAIN, arch, fresh.tree, out)
+
+
+def _boots(one: build.Kernel) -> str:
+    """Link the kernel, boot it, let it panic: it has to come up again. The tree has no test driver, but sysrq."""
+    with build.folder(one.out) as log:
+        try:
+            build.make(one, os.path.basename(one.arch.get("arch", "image")), log=log)
+        except BuildFailed as error:
+            return str(error)
+    case = scenarios.case(scenarios.BY_NAME["plain"], one.arch, kernel=one.version)
+    with tempfile.TemporaryDirectory() as tmp:
+        line = boot.command(one, case, pathlib.Path(tmp, "store"), pathlib.Path(tmp, "files"))
+        seen = qemu.run(line, ["write /proc/sysrq-trigger c"], boot.LAST_WORD)
+    console = one.out / "crash-stop.console"
+    console.write_text(seen.text())
+    panics = sum(bool(re.search(r"(?<!end )Kernel panic - not syncing: sysrq triggered crash", said))
+                 for _, said in seen.lines if not said.startswith("store|"))
+    return "" if seen.end == "done" and panics == 1 else f"{panics} panics, the guest's end: {seen.end} (log: {console})"
+
+
+def _builds(fresh: Fresh, one: build.Kernel) -> str:
+    """Compile what is new and what the patches have changed so far."""
+    arch, out = one.arch, one.out
     build.need_compiler(arch)
     with build.folder(out) as log:
         (out / "crash-stop.config").unlink(missing_ok=True)  # a step has symbols that the one before had not
@@ -168,7 +195,11 @@ def sent(args: argparse.Namespace) -> Results:
             for mail in mails:
                 fresh.git("am", "-q", str(mail))
                 if args.all or mail is mails[-1]:
-                    results += [(f"{kernel} {arch.name} builds after {mail.name}", _builds(fresh, kernel, arch)) for arch in native(args)]
+                    for one in (_kernel(fresh, kernel, arch) for arch in native(args)):
+                        why = _builds(fresh, one)
+                        results.append((f"{kernel} {one.arch.name} builds after {mail.name}", why))
+                        if args.all and not why:
+                            results.append((f"{kernel} {one.arch.name} boots and panics after {mail.name}", _boots(one)))
             results.append((f"{kernel} by mail: applied to a fresh tree", fresh.differs(wanted)))
             fresh.reset()
     return results

@@ -8,6 +8,7 @@ import pathlib
 import re
 
 import apply
+import bench
 import build
 import objects
 import packages
@@ -117,17 +118,17 @@ def size(args: argparse.Namespace) -> Results:
         linked = {}
         for patched in (False, True):
             kernel = build.build("7.3", arch, patched)
-            linked[patched] = [int(n) for n in call(["size", str(kernel.out / "vmlinux")])[1].splitlines()[1].split()[:3]]
+            linked[patched] = bench.sizes(kernel)
         # The linker rounds whole sections up, so add what the objects hold.
         names = objects.added(arch)
         text = call(["size", *[str(kernel.out / n) for n in names]])[1].splitlines()[1:]
         each = {name: sum(map(int, line.split()[:3])) for name, line in zip(names, text)}
         apart = {OPTIONS[name]: each.pop(name) for name in OPTIONS}
         held = sum(each.values())
-        more = [there - before for before, there in zip(linked[False], linked[True])]
+        more = {section: linked[True][section] - before for section, before in linked[False].items()}
         print(f"size: {arch.name}: our objects {held} bytes, {', '.join(f'{o} {n}' for o, n in apart.items())}; "
-              f"vmlinux text {more[0]:+} data {more[1]:+} bss {more[2]:+}")
+              f"vmlinux {', '.join(f'{section} {n:+}' for section, n in more.items())}")
         results.append((f"{arch.name}: the layer adds at most {SIZE_MAX} bytes",
-                        "" if held <= SIZE_MAX and sum(more) <= 3 * SIZE_MAX
-                        else f"{held} bytes in objects, {sum(more)} linked"))
+                        "" if held <= SIZE_MAX and sum(more.values()) <= 3 * SIZE_MAX
+                        else f"{held} bytes in objects, {sum(more.values())} linked"))
     return results

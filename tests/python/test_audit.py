@@ -241,6 +241,7 @@ class Data(unittest.TestCase):
             self.assertEqual(source.fields["crash_stop_backend"][0], "rungs")
             self.assertEqual({h for hs in source.hooks.values() for h in hs} | {"rungs", "nr_rungs", "verifies_image"},
                              set(source.fields["crash_stop_backend"]) | {"usable", "raise", "stopped"})
+            self.assertEqual(source.hooks["rungs_show"], ("usable",))  # through two inline functions
             self.assertIn("crash_stop_here", source.functions)
             self.assertTrue(source.backend.endswith("_backend"))
 

@@ -32,6 +32,20 @@ class Build(unittest.TestCase):
         with self.assertRaisesRegex(BuildFailed, r"7\.3 patched x86_64 does not build: panic.c:7: error: boom \(log: "):
             build.make(self.kernel, "bzImage", log=self.log)
 
+    def test_the_error_is_the_one_that_ended_make(self) -> None:
+        said = ("a.c:1: error: incompatible types\n  CC b.o\nb.h:3:50: error: expected identifier\n"
+                "make[2]: *** [Makefile:9: b.o] Error 1\nc.c:2: error: incompatible types\nmake: *** [all] Error 2\n")
+        self.assertEqual(build.first_error(said), "b.h:3:50: error: expected identifier")
+        for text, wanted in (("ld: failed\nmake: *** [vmlinux] Error 1\n", "make: *** [vmlinux] Error 1"), ("Killed\n", "make failed"),
+                             ("cc1: error: x.s: No space left on device\n", "cc1: error: x.s: No space left on device")):
+            self.assertEqual(build.first_error(text), wanted)
+
+    def test_an_earlier_make_is_not_blamed(self) -> None:
+        self.log.write_text("old.c:1: error: mended\n")
+        (self.tree / "Makefile").write_text("bzImage:\n\t@false\n")
+        with self.assertRaisesRegex(BuildFailed, r"does not build: make: \*\*\* .*Error 1 \(log: "):
+            build.make(self.kernel, "bzImage", log=self.log)
+
     def test_the_log_begins_with_the_line_to_paste(self) -> None:
         (self.tree / "Makefile").write_text("bzImage:\n\t@true\n")
         build.make(self.kernel, "bzImage", log=self.log)

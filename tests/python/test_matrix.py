@@ -5,7 +5,9 @@ import argparse
 import contextlib
 import errno
 import io
+import lzma
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -21,13 +23,14 @@ import build
 import cellrun
 import cells
 import compilers
+import distro
 import gates
 import kconfig
 import locks
 import matrix
 import objects
 import results
-from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, Unusable
+from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, NotHere, Unusable
 from results import Result
 
 
@@ -68,6 +71,58 @@ class Cells(unittest.TestCase):
     def test_what_is_only_compiled_is_not_booted(self) -> None:
         self.assertNotIn("mips", archs.load())
         self.assertIn("mips", archs.compiled())
+
+
+class Distro(Folder):
+    """Debian's configuration of a kernel."""
+
+    def fetch(self, arch: archs.Arch, names: tuple[str, ...]) -> str:
+        """What comes of a package that has these configurations."""
+        def unpack(command: list[str]) -> str:
+            folder = pathlib.Path(command[-1]) / "usr/src/linux-config-7.3"
+            folder.mkdir(parents=True)
+            for name in names:
+                (folder / name).write_bytes(lzma.compress(b"CONFIG_SMP=y\n"))
+            return ""
+
+        with mock.patch("distro.CACHE", self.tmp), mock.patch("packages.run", unpack), \
+                mock.patch("packages.download", return_value=self.tmp / "deb"):
+            return distro.config("7.3", arch).read_text()
+
+    def test_it_is_unpacked_and_kept(self) -> None:
+        arch = archs.load()["powerpc"]
+        self.assertEqual(self.fetch(arch, ("config.ppc64el_none_powerpc64le.xz",)), "CONFIG_SMP=y\n")
+        self.assertEqual(self.fetch(arch, ()), "CONFIG_SMP=y\n")
+        self.assertEqual([p.name for p in (self.tmp / "configs").iterdir() if p.is_file()], ["7.3-ppc64el-powerpc64le"])
+
+    def test_what_cannot_be_had_is_said(self) -> None:
+        for name, why in (("s390", "has no config.s390x_none_s390x.xz"), ("mips", "Debian has no kernel for mips")):
+            with self.subTest(name=name), self.assertRaisesRegex(NotHere, why):
+                self.fetch(archs.compiled()[name], ("config.other.xz",))
+
+
+class Sparse(Folder):
+    """Which sparse checks a cell."""
+
+    def choose(self, *refused: str) -> tuple[list[str], dict[str, object]]:
+        """What is chosen of two, when the kernel does not build with some; and the notes."""
+        def make(kernel: object, *targets: str, log: pathlib.Path, extra: tuple[str, ...]) -> None:
+            if any(f"CHECK={name}" in extra for name in refused):
+                raise BuildFailed("invalid argument to '-march'")
+
+        notes: dict[str, object] = {}
+        cell = cells.choose(["7.3"], ["7.3/riscv64/gcc/plain"], False)[0]
+        with mock.patch("tools.commands", return_value=iter((["old"], ["new"]))), mock.patch("build.make", make):
+            return cellrun._sparse(cell, mock.Mock(), notes, self.tmp / "log"), notes
+
+    def test_the_installed_one_if_it_can(self) -> None:
+        self.assertEqual(self.choose(), (["old"], {}))
+
+    def test_a_newer_one_where_that_does_not_know_the_flags(self) -> None:
+        self.assertEqual(self.choose("old"), (["new"], {}))
+
+    def test_none_is_said(self) -> None:
+        self.assertEqual(self.choose("old", "new"), ([], {"no sparse": "no sparse takes what this kernel gives to it"}))
 
 
 class Kconfig(Folder):
@@ -111,13 +166,18 @@ class Gates(Folder):
                 gcc = ["gcc", "-O2", "-x", "c", "-c", "-o", str(out / f"{name}.o"), "-"]
                 subprocess.run(gcc, input=text, text=True, check=True)
             sides[side] = build.Kernel("7.3", "7.3", side == "ours", "off", arch, self.tmp / f"{side}-tree", out)
-        return gates.Built(cells.Cell("7.3", arch, "gcc", "off"), "7.3", sides["stock"], sides["ours"], on, ["panic.o"],
-                           ["added.o"] if on else [], {"stock": "", "ours": ""})
+        return gates.Built(cells.Cell("7.3", arch, "gcc", "off"), "7.3", sides["stock"], sides["ours"], on, True,
+                           ["panic.o"], ["added.o"] if on else [], {"stock": "", "ours": ""})
 
     def test_identical_objects_and_others(self) -> None:
         self.assertEqual(gates.identical(self.built("int f(void) { return 1; }", "int f(void) { return 1; }\n\n")), [])
         self.assertEqual(gates.identical(self.built("int f(void) { return 1; }", "int f(void) { return 2; }")),
                          ["panic.o differs from the unpatched tree's without CONFIG_CRASH_STOP"])
+
+    def test_the_paths_of_the_two_trees_are_no_difference(self) -> None:
+        text = 'const char *f(void) { return "/trees/7.3-%s/kernel/cpu.c"; }'
+        self.assertEqual(gates.identical(self.built(text % "stock", text % "lined")), [])
+        self.assertEqual(len(gates.identical(self.built(text % "stock", text % "other"))), 1)
 
     def test_only_new_warnings_count_wherever_their_lines_are(self) -> None:
         built = self.built("", "")
@@ -135,6 +195,28 @@ class Gates(Folder):
         self.assertRegex(gates.size(built)[0], "the layer adds 70100 bytes")
         (tree / "bloat-o-meter").write_text("raise SystemExit('bad nm')\n")
         self.assertEqual(gates.size(built), ["bloat-o-meter: bad nm"])
+        built.whole = False
+        self.assertEqual(gates.size(built), [])
+
+    def test_the_unpatched_objects_whose_warnings_have_to_be_known(self) -> None:
+        touched = ["kernel/panic.o", "kernel/exit.o", "kernel/cpu.o"]
+        for said, wanted in (("", []), (f"{self.tmp}/kernel/exit.c:7:1: warning: old\n", touched[1:2]),
+                             ("kernel/cpu.o: warning: objtool: f+0x10: old\n", touched[2:]),
+                             (f"{self.tmp}/kernel/crash_stop.c:7:1: warning: new\n", []),
+                             (f"{self.tmp}/include/linux/smp.h:7:1: warning: whose?\n", touched)):
+            with self.subTest(said=said):
+                self.assertEqual(gates.suspects(said, self.tmp, touched), wanted)
+
+    def test_unchanged_lines_keep_their_numbers(self) -> None:
+        stock = "#ifdef SMP\nint a;\nint b;\n#endif\nint line = __LINE__;\n#if 0\n#else\nint more = __LINE__;\n#endif\n"
+        patched = "int new;\n" + stock.replace("int b;\n", "int call;\nint b;\n").replace("int more", "int other;\nint more")
+        for name, text in (("stock.c", stock), ("patched.c", patched)):
+            (self.tmp / name).write_text(text)
+        text = objects.with_lines(self.tmp / "stock.c", self.tmp / "patched.c")
+        self.assertEqual([l for l in text.splitlines() if not l.startswith("#line")], patched.splitlines())
+        for smp in ("-DSMP", "-USMP"):
+            said = subprocess.run(["gcc", "-E", "-P", smp, "-"], input=text, capture_output=True, text=True, check=True).stdout
+            self.assertEqual(re.findall(r"= (\d+)", said), ["5", "8"], said)
 
     def test_objects_that_a_configuration_does_not_have(self) -> None:
         (self.tmp / "kernel").mkdir()

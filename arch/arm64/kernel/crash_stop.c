@@ -27,7 +27,6 @@
  * may sleep through its release. It stays parked.
  */
 #include <linux/arm_sdei.h>
-#include <linux/crash_core.h>
 #include <linux/crash_stop.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
@@ -112,16 +111,6 @@ void arm64_crash_stop_sdei(struct pt_regs *regs)
 	crash_stop_receive(regs, ARM64_RUNG_SDEI);
 }
 
-static bool arm64_in_sdei_event(void)
-{
-#ifdef CONFIG_ARM_SDE_INTERFACE
-	return __this_cpu_read(sdei_active_normal_event) ||
-	       __this_cpu_read(sdei_active_critical_event);
-#else
-	return false;
-#endif
-}
-
 /* Pseudo-NMIs too, and what firmware would deliver. */
 static void arm64_quiesce(enum crash_stop_why why)
 {
@@ -150,6 +139,16 @@ static void arm64_after_stop(enum crash_stop_why why)
 }
 
 #ifdef CONFIG_CRASH_STOP_DUMP
+static bool arm64_in_sdei_event(void)
+{
+#ifdef CONFIG_ARM_SDE_INTERFACE
+	return __this_cpu_read(sdei_active_normal_event) ||
+	       __this_cpu_read(sdei_active_critical_event);
+#else
+	return false;
+#endif
+}
+
 /* Off, so that the crash kernel can have this CPU; otherwise it stays parked. */
 static void arm64_release(int how)
 {

@@ -3,7 +3,6 @@
 #ifndef _ARM64_CRASH_STOP_COMPAT_H
 #define _ARM64_CRASH_STOP_COMPAT_H
 
-#include <linux/arm_sdei.h>
 #include <linux/crash_stop.h>
 #include <linux/irqflags.h>
 #include <linux/spinlock.h>

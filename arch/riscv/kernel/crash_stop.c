@@ -70,7 +70,9 @@ static void riscv_release(int how)
 	sbi_ecall(SBI_EXT_HSM, SBI_EXT_HSM_HART_STOP, 0, 0, 0, 0, 0, 0);
 #endif
 }
+#endif /* CONFIG_SMP */
 
+#ifdef CONFIG_CRASH_STOP_DUMP
 /* A parked CPU has to look at the release once; one that parks later does anyway. */
 static void riscv_wake_parked(void)
 {
@@ -78,14 +80,10 @@ static void riscv_wake_parked(void)
 
 	cpumask_copy(&others, cpu_online_mask);
 	cpumask_clear_cpu(raw_smp_processor_id(), &others);
-	if (!cpumask_empty(&others))
+	if (IS_ENABLED(CONFIG_SMP) && !cpumask_empty(&others))
 		crash_stop_send_ipi(&others);
 }
-#else
-static inline void riscv_wake_parked(void) { }
-#endif /* CONFIG_SMP */
 
-#ifdef CONFIG_CRASH_STOP_DUMP
 static void riscv_before_crash_kernel(struct pt_regs *regs)
 {
 	riscv_wake_parked();
