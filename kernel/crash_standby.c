@@ -191,17 +191,18 @@ void crash_standby_watch(void)
 {
 	struct crash_clock clock = {};
 	int turn, seen = atomic_read(&crash_turn);
-	const struct crash_stage *at;
+	struct crash_stage at;
 	unsigned int ms;
 
 	crash_clock_start(&clock);
 	while (*this_cpu_ptr(&crash_stands_by)) {
 		/* Pairs with the next stage in crash_part_begins(): stage.litmus. */
 		turn = atomic_read_acquire(&crash_turn);
-		at = crash_stage_of(turn);
-		if (crash_standby_over(at))
+		/* The owner may have come to the next stage but one, in the same slot. */
+		data_race(at = *crash_stage_of(turn));
+		if (crash_standby_over(&at))
 			return;
-		ms = crash_deadline_ms(at);
+		ms = crash_deadline_ms(&at);
 		if (!ms || turn != seen)
 			clock.ns = 0;
 		seen = turn;
