@@ -9,11 +9,13 @@ import pathlib
 import re
 
 from archs import Arch
-from qemu import NMI_PRESSED, STRAYS, Transcript
+from qemu import HANGS, NMI_PRESSED, STRAYS, Transcript
 
 # Not only at the start: what init says and what the kernel says can share a line.
 STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
 RUNGS = re.compile(r"crash_stop: rungs: ([\w ]+)")
+# Where the test driver hangs.
+HANGING = "crash_test_hang"
 HUNG = re.compile(r'crash_stop: CPU (\d+) hung in step "([^"]+)" \([^)]*\) for (\d+) ms( and did not stop)?, CPU (\d+)')
 # Two lines that show the kernel's clock and the driver's at the same time.
 STAMPED = re.compile(r"\[ *(\d+\.\d{6})\].*?(crash_stop: \d+/\d+ other|crash_test: dump 1 begins)")
@@ -31,7 +33,8 @@ class Symbols:
         entries.sort()
         self._addresses = [a for a, _ in entries]
         self._names = [n for _, n in entries]
-        self.stext = dict((n, a) for a, n in entries).get("_stext", 0)
+        addresses = dict((n, a) for a, n in entries)
+        self.stext, self.hanging = addresses.get("_stext", 0), addresses.get(HANGING, 0)
 
     def name(self, address: int) -> str:
         """The function that an unrelocated address lies in."""
@@ -128,6 +131,10 @@ def _offset(lines: list[str], symbols: Symbols) -> int:
             return int(found[1], 16) - symbols.stext
         if found := re.search(r"Kernel Offset: 0x([0-9a-f]+)", line):
             return int(found[1], 16)
+    # The report may be what hung.
+    for line in lines:
+        if found := HANGS.search(line):
+            return int(found[1], 16) - symbols.hanging
     return 0
 
 
@@ -147,6 +154,11 @@ def _decode(store: list[str], symbols: Symbols) -> str:
         if found := re.search(r"crash_test: panic\(\) will be called at 0x([0-9a-f]+)", line):
             return symbols.name(int(found[1], 16) - _offset(store, symbols))
     return ""
+
+
+def _hang(line: str) -> Hang | None:
+    found = HUNG.match(line)
+    return Hang(int(found[1]), found[2], int(found[3]), not found[4], int(found[5])) if found else None
 
 
 def _console_line(e: Evidence, at: float, line: str) -> None:
@@ -179,8 +191,8 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.dump_end_us = int(found[1])
     elif found := re.match(r"crash_test: hangs at (\d+) us", line):
         e.hangs_us.append(int(found[1]))
-    elif found := HUNG.match(line):
-        e.hung.append(Hang(int(found[1]), found[2], int(found[3]), not found[4], int(found[5])))
+    elif hang := _hang(line):
+        e.hung.append(hang)
     elif found := STRAYS.search(line):
         e.strays.add(int(found[1]))
     elif NMI_PRESSED in line:
@@ -257,6 +269,9 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         e.panics.clear()
         for line in e.store:
             _console_line(e, at, STAMP.sub("", line))
+    if not e.hung:
+        # Nor where a CPU that hangs has the console's lock.
+        e.hung = [h for line in e.store if (h := _hang(STAMP.sub("", line)))]
     e.signal_us = _signal_us(e, [line for _, line in transcript.lines])
     offset = _offset(e.said, symbols)
     moved = int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset

@@ -76,7 +76,7 @@ def _hangs() -> list[Scenario]:
     return [
         hang("dumper-hang", "a dumper hangs with interrupts off", "panic=1 dumper=hang", "kmsg_dump"),
         hang("dumper-hang-lock", "a dumper hangs with the console's lock", "panic=1 dumper=hanglock", "kmsg_dump",
-             rare=True),
+             mute=True, rare=True),
         hang("dumper-hang-nmi", "a dumper hangs in NMI context, where nothing reaches it", "nmi=1 dumper=hang", "kmsg_dump",
              in_nmi=True, mute=True, rare=True),
         # Of three CPUs both that have stopped stand by.

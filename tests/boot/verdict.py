@@ -12,7 +12,7 @@ import re
 
 import support
 from archs import Arch
-from evidence import Evidence
+from evidence import HANGING, Evidence
 from scenarios import DEADLINE_MS, Case
 
 CONTRACT = ("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10", "K11", "K12", "K14", "K15")
@@ -30,9 +30,6 @@ LOSER_US = 10_000
 
 # CRASH_STANDBYS in kernel/crash_stop_internal.h
 TAKEOVERS_MAX = 2
-
-# Where the test driver hangs.
-HANGING = "crash_test_hang"
 
 # What a parked CPU runs through in kernel/; what it does in its backend is in the
 # architecture's crash_stop.conf.
