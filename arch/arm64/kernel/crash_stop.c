@@ -127,6 +127,16 @@ static void arm64_park(enum crash_stop_why why)
 		cpu_park_loop();
 }
 
+static bool arm64_in_sdei_event(void)
+{
+#ifdef CONFIG_ARM_SDE_INTERFACE
+	return __this_cpu_read(sdei_active_normal_event) ||
+	       __this_cpu_read(sdei_active_critical_event);
+#else
+	return false;
+#endif
+}
+
 static bool arm64_can_stand_by(int how)
 {
 	return !arm64_in_sdei_event();
@@ -139,16 +149,6 @@ static void arm64_after_stop(enum crash_stop_why why)
 }
 
 #ifdef CONFIG_CRASH_STOP_DUMP
-static bool arm64_in_sdei_event(void)
-{
-#ifdef CONFIG_ARM_SDE_INTERFACE
-	return __this_cpu_read(sdei_active_normal_event) ||
-	       __this_cpu_read(sdei_active_critical_event);
-#else
-	return false;
-#endif
-}
-
 /* Off, so that the crash kernel can have this CPU; otherwise it stays parked. */
 static void arm64_release(int how)
 {
