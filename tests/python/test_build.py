@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A bad day: the kernel does not build, QEMU is missing or dies, configuration gets lost."""
 
+import os
 import pathlib
+import shutil
 import tempfile
 import unittest
+import unittest.mock
 
 import paths
 import archs
@@ -31,6 +34,16 @@ class Build(unittest.TestCase):
         (self.tree / "Makefile").write_text("bzImage:\n\t@echo \"panic.c:7: error: boom\"; false\n")
         with self.assertRaisesRegex(BuildFailed, r"7\.3 patched x86_64 does not build: panic.c:7: error: boom \(log: "):
             build.make(self.kernel, "bzImage", log=self.log)
+
+    @unittest.skipUnless(shutil.which("ccache") and shutil.which("gcc"), "no ccache or no gcc, which the first build installs")
+    def test_what_an_object_takes_in_is_never_that_of_another_build(self) -> None:
+        (self.tree / "Makefile").write_text("bzImage:\n\tccache gcc -Wp,-MMD,p.d -c p.S -o p.o\n")
+        (self.tree / "p.S").write_text('.incbin "kernel"\n')
+        with unittest.mock.patch.dict(os.environ, CCACHE_DIR=str(self.tree / "ccache")):
+            for kernel in (b"the first kernel", b"the other kernel"):
+                (self.tree / "kernel").write_bytes(kernel)
+                build.make(self.kernel, "bzImage", log=self.log)
+                self.assertIn(kernel, (self.tree / "p.o").read_bytes())
 
     def test_the_error_is_the_one_that_ended_make(self) -> None:
         said = ("a.c:1: error: incompatible types\n  CC b.o\nb.h:3:50: error: expected identifier\n"

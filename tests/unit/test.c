@@ -34,11 +34,14 @@ const char *__asan_default_options(void)
 	return "detect_leaks=0";
 }
 
-/* A race ends the run. The machine's signals come as they do, and change no errno. */
+/*
+ * A race ends the run. The machine's signals come as they do, and change no errno. At
+ * the end all CPUs are frozen: no second is waited for what they may still do.
+ */
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
-	return "halt_on_error=1:report_signal_unsafe=0";
+	return "halt_on_error=1:report_signal_unsafe=0:atexit_sleep_ms=0";
 }
 
 /* kernel_note() is what a check looks through, while CPUs run. */
