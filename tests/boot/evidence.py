@@ -176,7 +176,8 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.nested += 1
     elif found := re.match(r"crash_test: dump (\d+) begins at (\d+) us on cpu (\d+)", line):
         e.dumps.append((int(found[1]), int(found[2]), int(found[3])))
-        e.owner = int(found[3])
+        # Who has taken the crash over may be the one to save the log.
+        e.owner = e.hung[0].cpu if e.hung else int(found[3])
         e.dump_at = e.dump_at or at
     elif found := re.match(r"crash_test: running on: \[([\d,-]*)\]", line):
         e.running_on = _cpus(found[1])
