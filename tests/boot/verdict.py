@@ -34,6 +34,9 @@ TAKEOVERS_MAX = 2
 # What a parked CPU runs through in kernel/; what it does in its backend is in the
 # architecture's crash_stop.conf.
 PARKED = r"crash_stop_(?:here|park|why|have_image)"
+# Where one waits that is on its way down, to tell the CPU that takes it down, which has
+# stopped: cpuhp_report_idle_dead().
+OFFLINE = "(?:__)?smp_call_function_single"
 
 # include/linux/crash_stop.h and kernel/crash_stop_dump.c
 STATE_RUNNING, STATE_STOPPED, NOTE_REGS, PLACEHOLDER_PID = 0, 4, 4, -1
@@ -138,7 +141,7 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
     parked = re.compile(_parked(arch))
     # Not online when the others were stopped, and where such a CPU is.
     gone = case.scenario.hotplug if e.others == case.cpus - 2 else ()
-    offline = re.compile(arch.get("registers", "offline", "(?!)"))
+    offline = re.compile(f"{OFFLINE}|{arch.get('registers', 'offline', '(?!)')}")
     stays = not boots_crash_kernel and case.get("end") == "hang"
     if case.scenario.late and stays:
         j.check("K5", bool(e.pcs), "QEMU did not show where the late CPU is")

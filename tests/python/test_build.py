@@ -3,7 +3,6 @@
 
 import os
 import pathlib
-import shutil
 import tempfile
 import unittest
 import unittest.mock
@@ -11,6 +10,7 @@ import unittest.mock
 import paths
 import archs
 import build
+import packages
 import qemu
 from errors import BuildFailed, Unusable
 
@@ -35,8 +35,8 @@ class Build(unittest.TestCase):
         with self.assertRaisesRegex(BuildFailed, r"7\.3 patched x86_64 does not build: panic.c:7: error: boom \(log: "):
             build.make(self.kernel, "bzImage", log=self.log)
 
-    @unittest.skipUnless(shutil.which("ccache") and shutil.which("gcc"), "no ccache or no gcc, which the first build installs")
     def test_what_an_object_takes_in_is_never_that_of_another_build(self) -> None:
+        packages.need("gcc", "ccache")
         (self.tree / "Makefile").write_text("bzImage:\n\tccache gcc -Wp,-MMD,p.d -c p.S -o p.o\n")
         (self.tree / "p.S").write_text('.incbin "kernel"\n')
         with unittest.mock.patch.dict(os.environ, CCACHE_DIR=str(self.tree / "ccache")):
