@@ -278,9 +278,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _interrupt(*_: object) -> None:
+    """No guest outlives the program: nobody would see what it says."""
+    import qemu
+
+    qemu.end_all()
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     """Run the command line; errors are one line each."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     parser = _parser()
     try:
         args = parser.parse_args()

@@ -139,10 +139,24 @@ class Monitor:
         self._ask({"execute": "system_reset"})
 
 
+_guests: set[Guest] = set()
+_interrupted = False
+
+
+def end_all() -> None:
+    """End every guest, and let none begin: somebody wants this program to end."""
+    global _interrupted
+    _interrupted = True
+    for guest in list(_guests):
+        guest.kill()
+
+
 class Guest:
     """A guest that is running."""
 
     def __init__(self, command: list[str]) -> None:
+        if _interrupted:
+            raise KeyboardInterrupt
         self._dir = tempfile.TemporaryDirectory(prefix="crash-stop-")
         path = pathlib.Path(self._dir.name, "qmp")
         full = command + ["-qmp", f"unix:{path},server=on,wait=off"]
@@ -152,6 +166,7 @@ class Guest:
                                           stderr=subprocess.STDOUT, bufsize=0, start_new_session=True)
         except FileNotFoundError as error:
             raise Unusable(f"{command[0]}: not found; install it (crash-stop prints the apt-get line)") from error
+        _guests.add(self)
         self.monitor = Monitor(path, self._qemu)
         self._start = self._last = time.monotonic()
         self._pending = b""
@@ -208,14 +223,21 @@ class Guest:
         self.transcript.lines.append((time.monotonic() - self._start, f"# CPU {cpu} is made to hang"))
         self.monitor.put(cpu, counter, address)
 
-    def close(self) -> None:
+    def kill(self) -> None:
         """Stop QEMU, whatever it does."""
         try:
             os.killpg(self._qemu.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+
+    def close(self) -> None:
+        """Stop QEMU; what it was killed for by end_all() is no result."""
+        self.kill()
         self._qemu.wait()
         self._dir.cleanup()
+        _guests.discard(self)
+        if _interrupted:
+            raise KeyboardInterrupt
 
 
 def run(command: list[str], commands: list[str], last_word: str, button: tuple[str, int] | None = None,

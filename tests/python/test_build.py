@@ -82,6 +82,12 @@ class Qemu(unittest.TestCase):
         with self.assertRaisesRegex(Unusable, "sh ended at once: no such machine"):
             qemu.Guest(["sh", "-c", "echo no such machine; exit 1"])
 
+    def test_none_begins_when_the_program_is_to_end(self) -> None:
+        with unittest.mock.patch.object(qemu, "_interrupted", False):
+            qemu.end_all()
+            with self.assertRaises(KeyboardInterrupt):
+                qemu.Guest(["sh"])
+
     def test_transcript_survives_its_log(self) -> None:
         one = qemu.Transcript("qemu -smp 4", [(0.5, "a"), (1.25, "guest: ready")], ["CPU#0\nRIP=1", "CPU#0\nRIP=2"], "done")
         self.assertEqual(qemu.Transcript.parse(one.text()), one)
