@@ -224,9 +224,10 @@ class Guest:
         self.monitor.put(cpu, counter, address)
 
     def kill(self) -> None:
-        """Stop QEMU, whatever it does."""
+        """Stop QEMU, whatever it does; the number of one that has ended may be somebody else's."""
         try:
-            os.killpg(self._qemu.pid, signal.SIGKILL)
+            if self._qemu.poll() is None:
+                os.killpg(self._qemu.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
 

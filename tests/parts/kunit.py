@@ -65,7 +65,7 @@ def _run(label: str, arch: Arch) -> Results:
     line = [sys.executable, "tools/testing/kunit/kunit.py", "build", f"--build_dir={out}", f"--kunitconfig={CONFIG}",
             f"--arch={arch.get('tests', 'kunit')}", f"--make_options=CC=ccache {compilers.program(compilers.GCC, arch)}",
             f"--jobs={os.cpu_count() or 2}", *([f"--cross_compile={cross}"] if cross else [])]
-    env = dict(os.environ, CCACHE_NOHASHDIR="1", KBUILD_BUILD_TIMESTAMP="@0", LC_ALL="C")
+    env = dict(os.environ, **build.ENVIRONMENT)
     with sources.using(label, True) as (version, tree), build.folder(out) as log:
         # kunit.py takes an existing configuration for the one that was asked for.
         (out / ".kunitconfig").unlink(missing_ok=True)
