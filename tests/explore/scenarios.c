@@ -193,7 +193,7 @@ const struct scenario scenarios[] = {
 	{ "standby", standby, 0, 1 },
 	{ "standby-image", standby_with_image, 0, 1 },
 	{ "standby-deaf", standby_deaf, 0, 1 },
-	{ "standbys", standbys, 0, 2 },
+	{ "standbys", standbys, 0, 1 },
 	{ "masked", masked, 0, 0 },
 	{ "deaf", deaf, 0, 0 },
 	{ "losers", losers, 0, 0 },

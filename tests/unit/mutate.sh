@@ -174,7 +174,7 @@ mutants()
 	deadline_not_begun_anew|crash_standby|s/if (!ms || turn != seen)/if (!ms)/
 	stop_counts_for_what_follows|crash_standby|s/if (!ms || turn != seen)/if (turn != seen)/
 	end_of_the_stop_is_not_watched|crash_standby|s/ && !crash_stop_result())/)/
-	watch_for_ever|crash_standby|s/if (crash_standby_over(at))/if (0)/
+	watch_for_ever|crash_standby|s/if (crash_standby_over(&at))/if (0)/
 	way_into_the_crash_kernel_is_watched|crash_standby|s/^\t       (at->step == CRASH_KEXEC && at->what == (void \*)crash_stop_before_crash_kernel);/\t       0;/
 	nmi_ends_the_watch|crash_stop_cpu|s/^\tcrash_standby_watch();/\tif (old < CRASH_CPU_STOPPED)\n\t\tcrash_standby_watch();/
 	parked_cpu_stands_by|crash_stop_cpu|s/old < CRASH_CPU_STOPPED && //
