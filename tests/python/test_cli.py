@@ -36,7 +36,10 @@ class BadInput(unittest.TestCase):
         self.refuses("test", "--campaign", "1", "--arch", "x86_64", "--kernel", "7.4", says="--kernel 7.4: x86_64 boots 7.3, 6.12")
         self.refuses("test", "--campaign", "1", "--arch", "x86_64", "--without", "panic=1",
                      says="--without panic=1: the case is panic=1 ")
-        self.refuses("test", "--without", "wedged=2", says="--kernel and --without are for --campaign N")
+        self.refuses("test", "--without", "wedged=2", says="--without is for --campaign N")
+        self.refuses("test", "--only", "unit", "--kernel", "6.12", says="--kernel is for --campaign N and --only repeat")
+        self.refuses("test", "--only", "repeat", "--scenario", "dumper-hing", says="dumper-hing: unknown scenario; known: dumper-hang")
+        self.refuses("test", "--only", "repeat", "--arch", "s390", "--scenario", "standby-hang", says="s390 can have none of standby-hang")
 
     def test_unknown_kernel(self) -> None:
         self.refuses("panic", "x86_64", "--kernel", "7.4", says="7.4: unknown kernel; known: 7.3")
