@@ -482,7 +482,7 @@ static void hang_once(unsigned int where)
 {
 	if (visits[where] > 1)
 		return;
-	if (where == PLACE_RAISE + IPI)
+	if (where == PLACE_RAISED + IPI)
 		machine_sleep(2 * DEADLINE_MS * MS);
 	if (where == PLACE_AFTER_STOP)
 		machine_sleep(FOREVER);
