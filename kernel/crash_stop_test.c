@@ -18,6 +18,7 @@
 #include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/time64.h>
@@ -313,20 +314,26 @@ static void late_cpu_replaces_its_placeholder(struct kunit *test)
 	if (!arch_crash_stop_backend()->capture)
 		kunit_skip(test, "the crash kernel makes the notes");
 	cpus_read_lock();
-	preempt_disable();
-	cpu = cpumask_any_but(cpu_online_mask, smp_processor_id());
-	for (round = 0; round < TEST_ROUNDS && cpu < nr_cpu_ids; round++) {
+	for (round = 0; round < TEST_ROUNDS; round++) {
 		done = false;
-		smp_call_function_single(cpu, test_capture, &done, false);
-		udelay(round % 16);
-		crash_stop_placeholder(cpu);
-		/* Pairs with smp_store_release() in test_capture(): its note is written. */
+		cpu = cpumask_any_but(cpu_online_mask, get_cpu());
+		if (cpu < nr_cpu_ids) {
+			smp_call_function_single(cpu, test_capture, &done, false);
+			udelay(round % 16);
+			crash_stop_placeholder(cpu);
+		}
+		put_cpu();
+		if (cpu >= nr_cpu_ids)
+			break;
+		/*
+		 * That CPU may be in stop_machine(), interrupts off, and wait for this one.
+		 * Pairs with smp_store_release() in test_capture(): its note is written.
+		 */
 		while (!smp_load_acquire(&done))
-			cpu_relax();
+			cond_resched();
 		registers += test_note_state(cpu) == CRASH_NOTE_REGS && test_has_note(cpu);
 		test_forget_note(cpu);
 	}
-	preempt_enable();
 	cpus_read_unlock();
 	if (!round)
 		kunit_skip(test, "there is one CPU only");
