@@ -41,6 +41,7 @@ class Walk:
         self._from: dict[int, int | None] = {}
         self._goes: dict[int, list[tuple[int, int, bool]]] = {}
         self._pointers: set[Section] = set()
+        self._once: set[str] = set()
 
     def chain(self, address: int) -> list[str]:
         """The shortest way to a function from an entry."""
@@ -131,41 +132,53 @@ class Walk:
 
     def _measure(self) -> None:
         """The deepest chain below each entry; one that comes back to itself is a finding."""
-        below: dict[int, tuple[int, int | None]] = {}
-        under: dict[int, bool] = {}
+        # What lies below a function depends on what cannot come again, since it has come above it.
+        below: dict[tuple[int, frozenset[str]], tuple[int, tuple[int, frozenset[str]] | None]] = {}
+        under: set[tuple[int, frozenset[str]]] = set()
 
-        def visit(at: int, path: list[tuple[int, bool]]) -> int:
+        def once(at: int) -> frozenset[str]:
+            return frozenset(s.name for s in self.data.once if s.matches(self.image.name(at)))
+
+        def visit(here: tuple[int, frozenset[str]], path: list[tuple[tuple[int, frozenset[str]], bool]]) -> int:
             """path: the functions above, and whether each takes stack when it goes on."""
-            if at in below:
-                return below[at][0]
-            if under.get(at):
-                loop = path[[a for a, _ in path].index(at):]
+            at, had = here
+            if here in below:
+                return below[here][0]
+            if here in under:
+                loop = path[[h for h, _ in path].index(here):]
                 # Assembler that jumps to and fro takes none.
                 if any(takes for _, takes in loop):
-                    names = [self.image.name(a) for a, _ in loop] + [self.image.name(at)]
+                    names = [self.image.name(a) for (a, _), _ in loop] + [self.image.name(at)]
                     self.audit.findings.append(f"comes back to itself: {' -> '.join(names)}")
                 return 0
-            under[at] = True
-            best: tuple[int, int | None] = self.image.function(at).frame, None
+            under.add(here)
+            best: tuple[int, tuple[int, frozenset[str]] | None] = self.image.function(at).frame, None
             for target, depth, jump in self._goes[at]:
-                deep = depth + visit(target, path + [(at, not jump or depth > self.image.code.pushed)])
-                best = max(best, (deep, target), key=lambda b: b[0])
-            under[at] = False
-            below[at] = best
+                if had & once(target):
+                    self._once |= once(target)
+                    continue
+                there = target, had | once(target)
+                deep = depth + visit(there, path + [(here, not jump or depth > self.image.code.pushed)])
+                best = max(best, (deep, there), key=lambda b: b[0])
+            under.remove(here)
+            below[here] = best
             return best[0]
 
         roots = [(s.name, self._all(s.functions)) for s in self.data.entries]
         roots.append(("the rest of ours", self._all(self.source.functions)))
         for name, addresses in roots:
             if addresses:
-                deep, top = max((visit(a, []), a) for a in addresses)
+                deep, top = max((visit((a, once(a)), []), a) for a in addresses)
                 if self.data.stack and deep > self.data.stack:
                     self._finding(f"takes {deep} bytes of stack below {name}, more than {self.data.stack}", top)
-                chain, at = [], top
-                while at is not None:
-                    chain.append(f"{self.image.name(at)} {self.image.function(at).frame}")
-                    at = below[at][1]
+                chain, here = [], (top, once(top))
+                while here is not None:
+                    chain.append(f"{self.image.name(here[0])} {self.image.function(here[0]).frame}")
+                    here = below[here][1]
                 self.audit.deepest.append((name, deep, chain))
+        for section in self.data.once:
+            if section.name not in self._once:
+                self.audit.findings.append(f"{section.source}: [once {section.name}] ends no recursion")
 
 
 def report(kernel: Kernel, walk: Walk) -> str:

@@ -48,16 +48,18 @@ class Data:
     boundaries: tuple[Section, ...]
     forbidden: tuple[Section, ...]
     pointers: tuple[Section, ...]
+    once: tuple[Section, ...]
     stack: int  # the most that one chain may take, in bytes
 
     def only(self, wanted: Callable[[Section], bool]) -> Data:
         """Without the sections that do not count."""
         return dataclasses.replace(self, **{kind: tuple(filter(wanted, getattr(self, kind)))
-                                            for kind in ("entries", "boundaries", "forbidden", "pointers")})
+                                            for kind in ("entries", "boundaries", "forbidden", "pointers", "once")})
 
 
 # Which keys a section has, and which it must have.
-KEYS = {"entry": ("what",), "boundary": ("contract", "why"), "forbidden": ("why",), "pointer": ("to", "why")}
+KEYS = {"entry": ("what",), "boundary": ("contract", "why"), "forbidden": ("why",), "pointer": ("to", "why"),
+        "once": ("contract", "why")}
 
 
 def read(paths: list[pathlib.Path], kernel: str) -> Data:
@@ -81,7 +83,7 @@ def read(paths: list[pathlib.Path], kernel: str) -> Data:
                 lacks = [k for k in ("functions", *KEYS[kind]) if not section.get(k)]
                 if lacks:
                     raise Unusable(f"{path}: [{head}] lacks {lacks[0]}")
-                if kind == "boundary" and not all(CONTRACT.fullmatch(k) for k in section["contract"].split()):
+                if "contract" in KEYS[kind] and not all(CONTRACT.fullmatch(k) for k in section["contract"].split()):
                     raise Unusable(f"{path}: [{head}] contract = {section['contract']}: give lines of the contract, "
                                    "K1 to K15")
                 if kernel in section.get("kernels", kernel).split():
@@ -90,7 +92,7 @@ def read(paths: list[pathlib.Path], kernel: str) -> Data:
                 raise Unusable(f"{path}: [{head}] is none of code, stack, {', '.join(f'{k} NAME' for k in KEYS)}")
     if not code:
         raise Unusable(f"{paths[-1]}: has no section [code]")
-    return Data(code, *(tuple(found[k]) for k in ("entry", "boundary", "forbidden", "pointer")), stack)
+    return Data(code, *(tuple(found[k]) for k in ("entry", "boundary", "forbidden", "pointer", "once")), stack)
 
 
 def data_of(arch: Arch, kernel: str) -> Data:

@@ -33,23 +33,24 @@ void crash_clock_start(struct crash_clock *clock)
 }
 
 /**
- * crash_clock_poll - let 1 us pass and count it
+ * crash_clock_wait - let some time pass and count it
  * @clock: the clock, whose @ns grows
+ * @us: the time, far below CRASH_POLL_MAX_US
  *
  * Context: any.
  * Return: nanoseconds that have passed since the last call.
  */
-u64 crash_clock_poll(struct crash_clock *clock)
+u64 crash_clock_wait(struct crash_clock *clock, unsigned int us)
 {
 	u64 now;
 	s64 ns;
 
-	udelay(1);
+	udelay(us);
 	now = sched_clock();
 	ns = now - clock->last_ns;
 	clock->last_ns = now;
 	if (ns <= 0) {
-		ns = NSEC_PER_USEC;
+		ns = us * NSEC_PER_USEC;
 		clock->still_ns += ns;
 	} else {
 		/* A coarse clock catches up with what the polls have counted. */
@@ -58,7 +59,7 @@ u64 crash_clock_poll(struct crash_clock *clock)
 		clock->still_ns = 0;
 		ns = min_t(s64, ns - counted, CRASH_POLL_MAX_US * NSEC_PER_USEC);
 	}
-	ns = max_t(s64, ns, CRASH_POLL_MIN_NS);
+	ns = max_t(s64, ns, us * CRASH_POLL_MIN_NS);
 	clock->ns += ns;
 	return ns;
 }

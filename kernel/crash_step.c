@@ -8,16 +8,24 @@
  *	     -> SYS_INFO -> DUMP -> KEXEC -> NOTIFY -> UNBLANK -> FLUSH
  *	     -> SHOW_REST -> NOTIFY_LAST
  *
- * The step is stored before it is entered, so that an oops, BUG or panic inside
+ * The step is published before it is entered, so that an oops, BUG or panic inside
  * it, which comes back through panic() on the same CPU, finds it taken and goes
- * on with the next. DUMP, KEXEC and those that call notifiers are walks, of
- * which each part, a dumper or a notifier, counts; so is STOP, whose parts are
- * the rungs, and which the ladder counts itself. After CRASH_NESTED_MAX such
- * entries only the crash kernel is tried, then the restart, then nothing: a
- * hardware watchdog, if there is one, ends it.
+ * on with the next; and so does the standby CPU, which takes the crash over when
+ * the step hangs (crash_standby.c). Step and owner go on in one compare-and-
+ * exchange: an owner that has been taken over enters no further step, and parks.
  *
- * Races that are accepted: a dumper is registered by a CPU that did not stop
- * while the walk is on; a nested entry may skip one or run one twice.
+ * DUMP, KEXEC and those that call notifiers are walks, of which each part, a dumper
+ * or a notifier, counts; so is STOP, whose parts are the rungs, and which the
+ * ladder counts itself. After CRASH_NESTED_MAX nested entries only the crash
+ * kernel is tried, then the restart, then nothing: a hardware watchdog, if there
+ * is one, ends it.
+ *
+ * Races that are accepted:
+ *  - A dumper is registered by a CPU that did not stop while the walk is on: a
+ *    nested entry may skip one or run one twice.
+ *  - An owner that was taken over and could not be stopped stands between the
+ *    look at crash_turn and the use of what follows from it, for as long as its
+ *    successor needs to go on: it may skip a step of that, or take it as well.
  *
  * Hooks: none.
  */
@@ -26,8 +34,8 @@
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/crash_stop.h>
+#include <linux/export.h>
 #include <linux/kernel.h>
-#include <linux/kmsg_dump.h>
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/panic.h>
@@ -42,15 +50,22 @@
 #define CRASH_NESTED_MAX	5	/* a nested entry costs about 1 KiB of stack */
 #define CRASH_PART_MAX_MS	1000	/* see crash_part_late() */
 
-/* All of it belongs to the owner; only its own faults come between. */
-static struct {
-	enum crash_step step;
-	unsigned int part;	/* parts of a walk that have been entered */
+/* Who has the crash, and how far it is: see CRASH_TURN(). */
+atomic_t crash_turn = ATOMIC_INIT(CRASH_TURN(PANIC_CPU_INVALID, 0));
+
+/* The stage that is published, and the one that the owner is about to publish. */
+struct crash_stage crash_stages[CRASH_TURN_SLOTS];
+
+/* Nested entries so far. */
+static unsigned int crash_nested;
+
+/* Each owner's own: one that was taken over may still write to it. */
+struct crash_pass {
 	unsigned int cursor;	/* parts that this pass over the walk has met */
-	unsigned int nested;
-	void *what;		/* the part under way */
-	struct crash_clock clock; /* what has been waited in it; see crash_part_late() */
-} crash;
+	struct crash_clock clock; /* waited in the part under way; see crash_part_late() */
+};
+
+static DEFINE_PER_CPU(struct crash_pass, crash_pass);
 
 static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_CALM]		= "message",
@@ -70,23 +85,74 @@ static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_NOTIFY_LAST]	= "last notifiers",
 };
 
-static void crash_part_begins(void *what)
+/* The stage that is under way: of the owner's own, and so without order. */
+static const struct crash_stage *crash_now(void)
 {
-	crash.what = what;
-	crash.clock = (struct crash_clock){};
-	crash_clock_start(&crash.clock);
+	return crash_stage_of(atomic_read(&crash_turn));
 }
+
+const char *crash_step_name(enum crash_step step)
+{
+	return crash_step_names[step];
+}
+
+/* A CPU that is not the owner any more goes no further. */
+static int crash_my_turn(void)
+{
+	int turn = atomic_read(&crash_turn), cpu = crash_turn_cpu(turn);
+
+	if (panic_mutex_is_lost() || (cpu >= 0 && cpu != raw_smp_processor_id()))
+		crash_stop_self(NULL);
+	return turn;
+}
+
+static void crash_part_begins(enum crash_step step, unsigned int part, void *what)
+{
+	struct crash_clock *clock = &this_cpu_ptr(&crash_pass)->clock;
+	int old, new;
+
+	/*
+	 * Either the standby takes the stage over that has been published, or this
+	 * one comes first: turn.litmus. What is in it can be seen: stage.litmus.
+	 * Again, if an NMI on this CPU has extended it in between.
+	 */
+	do {
+		old = crash_my_turn();
+		new = CRASH_TURN(raw_smp_processor_id(), old + 1);
+		*crash_stage_of(new) = (struct crash_stage){ step, part, what };
+	} while (!atomic_try_cmpxchg(&crash_turn, &old, new));
+	clock->ns = 0;
+	crash_clock_start(clock);
+}
+
+/**
+ * crash_step_extend - the step under way is slow, but moves
+ *
+ * For a driver that works off something long in a kmsg dumper or a notifier, say
+ * after each block of flash: its deadline begins anew (crash_standby.c).
+ *
+ * Context: any. It does something on the owner of a crash only, and does not come
+ * back there, if that has just been taken over.
+ */
+void crash_step_extend(void)
+{
+	const struct crash_stage *now = crash_now();
+
+	if (panic_mutex_is_mine())
+		crash_part_begins(now->step, now->part, now->what);
+}
+EXPORT_SYMBOL_GPL(crash_step_extend);
 
 /* The shortest way out, shorter with every call. */
 static void crash_bail_out(unsigned int beyond)
 {
-	if (beyond == 1 && crash.step <= CRASH_KEXEC &&
-	    crash.what != (void *)crash_stop_before_crash_kernel) {
+	const struct crash_stage *now = crash_now();
+
+	if (beyond == 1 && now->step <= CRASH_KEXEC &&
+	    now->what != (void *)crash_stop_before_crash_kernel) {
 		pr_emerg("too many nested panics, only the crash kernel is tried\n");
-		if (crash.step < CRASH_KEXEC) {
-			crash.step = CRASH_DUMP;
-			crash.part = UINT_MAX;
-		}
+		if (now->step < CRASH_KEXEC)
+			crash_part_begins(CRASH_DUMP, UINT_MAX, now->what);
 		return;
 	}
 	if (beyond <= 2 && panic_timeout)
@@ -96,21 +162,24 @@ static void crash_bail_out(unsigned int beyond)
 }
 
 /**
- * crash_step_nested - a panic has come back on the owner
+ * crash_step_nested - a panic has come back on the owner, or on its successor
  *
  * Context: the owner, whose steps so far are skipped from here on.
  */
 void crash_step_nested(void)
 {
-	const char *name = crash_step_names[crash.step];
+	struct crash_stage at = *crash_now();
+	const char *name = crash_step_names[at.step];
 
 	/* What is said from here on is no longer on the time of the part that failed. */
-	crash_part_begins(crash.what);
-	if (++crash.nested > CRASH_NESTED_MAX)
-		crash_bail_out(crash.nested - CRASH_NESTED_MAX);
-	if (crash.what)
+	crash_part_begins(at.step, at.part, at.what);
+	if (++crash_nested > CRASH_NESTED_MAX)
+		crash_bail_out(crash_nested - CRASH_NESTED_MAX);
+	if (crash_taken_over)
+		crash_taken_over = false; /* the standby has said so */
+	else if (at.what)
 		pr_emerg("nested panic in step \"%s\" (%ps), going on behind it\n", name,
-			 crash.what);
+			 at.what);
 	else
 		pr_emerg("nested panic in step \"%s\", going on behind it\n", name);
 }
@@ -132,16 +201,14 @@ static bool crash_step_is_walk(enum crash_step step)
  */
 bool crash_step(enum crash_step step)
 {
-	if (step < crash.step)
+	enum crash_step now = crash_stage_of(crash_my_turn())->step;
+
+	if (step < now)
 		return false;
-	crash.cursor = 0;
-	if (step == crash.step)
+	this_cpu_ptr(&crash_pass)->cursor = 0;
+	if (step == now)
 		return crash_step_is_walk(step);
-	crash.part = 0;
-	crash_part_begins(NULL);
-	crash.step = step;
-	/* Stored before the step is taken; only this CPU's own faults look, so no litmus test. */
-	barrier();
+	crash_part_begins(step, 0, NULL);
 	return true;
 }
 
@@ -153,14 +220,26 @@ bool crash_step(enum crash_step step)
  */
 bool crash_substep(void *what)
 {
-	unsigned int cursor = crash.cursor;
+	const struct crash_stage *now = crash_stage_of(crash_my_turn());
+	unsigned int cursor = ++this_cpu_ptr(&crash_pass)->cursor;
 
-	crash.cursor = cursor + 1;
-	if (cursor < crash.part)
+	if (cursor <= now->part)
 		return false;
-	crash_part_begins(what);
-	crash.part = cursor + 1;
-	barrier();
+	crash_part_begins(now->step, cursor, what);
+	return true;
+}
+
+/**
+ * crash_step_again - pass over the walk that is under way once more
+ * @step: the step of that walk
+ *
+ * Return: whether that is the step under way.
+ */
+bool crash_step_again(enum crash_step step)
+{
+	if (crash_now()->step != step)
+		return false;
+	this_cpu_ptr(&crash_pass)->cursor = 0;
 	return true;
 }
 
@@ -171,9 +250,11 @@ bool crash_substep(void *what)
  */
 bool crash_step_shortest(void)
 {
-	if (crash.nested <= CRASH_NESTED_MAX)
+	struct crash_pass *pass = this_cpu_ptr(&crash_pass);
+
+	if (crash_nested <= CRASH_NESTED_MAX)
 		return false;
-	crash.cursor = max(crash.cursor, crash.part);
+	pass->cursor = max(pass->cursor, crash_now()->part);
 	return true;
 }
 
@@ -188,52 +269,11 @@ bool crash_step_shortest(void)
  */
 bool crash_part_late(void)
 {
+	struct crash_clock *clock;
+
 	if (!panic_mutex_is_mine())
 		return false;
-	crash_clock_poll(&crash.clock);
-	return crash.clock.ns > CRASH_PART_MAX_MS * (u64)NSEC_PER_MSEC;
-}
-
-/**
- * crash_dump_begin - may kmsg_dump() run the dumpers for @reason now?
- * @reason: as given to kmsg_dump()
- *
- * On the owner only the walk of CRASH_DUMP may: what an oops inside a dumper or
- * the restart at the end would dump is in the log that was or will be saved.
- *
- * Context: any; a CPU that has lost or is to stop parks.
- * Return: the CPU to give to crash_dump_end(), or -1 for no.
- */
-int crash_dump_begin(enum kmsg_dump_reason reason)
-{
-	int this_cpu;
-
-	/* A dumper that begins now could hold the store's lock when the owner needs it. */
-	crash_stop_poll(NULL);
-	this_cpu = raw_smp_processor_id();
-	if (panic_mutex_is_mine()) {
-		if (reason != KMSG_DUMP_PANIC || crash.step != CRASH_DUMP)
-			return -1;
-		crash.cursor = 0;
-	}
-	atomic_inc(&per_cpu(crash_stop_cpu, this_cpu).dumping);
-	return this_cpu;
-}
-
-/** crash_dump_part - may kmsg_dump() run this dumper? */
-bool crash_dump_part(struct kmsg_dumper *dumper)
-{
-	return !panic_mutex_is_mine() || crash_substep(dumper->dump);
-}
-
-/**
- * crash_dump_end - kmsg_dump() is over on this CPU
- * @cpu: what crash_dump_begin() returned
- *
- * Parks, if a gentle stop signal came in the meantime: dump-end.litmus.
- */
-void crash_dump_end(int cpu)
-{
-	if (atomic_dec_and_test(&per_cpu(crash_stop_cpu, cpu).dumping))
-		crash_stop_poll(NULL);
+	clock = &this_cpu_ptr(&crash_pass)->clock;
+	crash_clock_poll(clock);
+	return clock->ns > CRASH_PART_MAX_MS * (u64)NSEC_PER_MSEC;
 }

@@ -10,8 +10,9 @@
  *	idle --claim--> climbing (rung 0, 1, ...) --> done
  *
  * A panic's owner whose ladder faults comes back through a nested panic and
- * goes on with the next rung. What a stopped CPU does is in crash_stop_cpu.c,
- * what is said about it in crash_stop_report.c.
+ * goes on with the next rung. Who takes the crash over from an owner that hangs
+ * (crash_standby.c) climbs once more, for that CPU alone. What a stopped CPU does
+ * is in crash_stop_cpu.c, what is said about it in crash_stop_report.c.
  *
  * Races that are accepted:
  *  - A CPU comes online between the last look at cpu_online_mask and the report
@@ -29,6 +30,7 @@
 #include <linux/crash_stop.h>
 #include <linux/export.h>
 #include <linux/irqflags.h>
+#include <linux/limits.h>
 #include <linux/math64.h>
 #include <linux/moduleparam.h>
 #include <linux/panic.h>
@@ -48,16 +50,7 @@ MODULE_PARM_DESC(grace_ms, "Quiet time in ms before the first rung gives way to 
 
 atomic_t crash_stopper = ATOMIC_INIT(PANIC_CPU_INVALID);
 
-static struct crash_ladder {
-	struct cpumask seen;		/* CPUs that were to stop */
-	struct cpumask left;		/* those that have not */
-	const struct crash_rung *first;	/* the gentlest that is usable here */
-	unsigned int next_rung;		/* a nested entry goes on here */
-	bool done;
-	struct crash_clock clock;	/* since the first signal */
-} crash_ladders[2];
-
-static struct crash_stop_result crash_result;
+static struct crash_ladder crash_ladders[2];
 
 /* Take the CPUs off the list that have stopped or gone. */
 static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
@@ -93,7 +86,7 @@ static bool crash_left_dumping(const struct crash_ladder *l)
 	unsigned int cpu;
 
 	for_each_cpu(cpu, &l->left)
-		if (atomic_read(&per_cpu(crash_stop_cpu, cpu).dumping))
+		if (atomic_read(&per_cpu(crash_stop_cpu, cpu).dumping) > 0)
 			return true;
 	return false;
 }
@@ -170,29 +163,34 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 	crash_collect(l, NULL);
 }
 
-static void crash_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
+/* Climb a ladder, to its end, and see what has become of all that were to stop. */
+static void crash_ladder_run(struct crash_ladder *l, enum crash_stop_why why)
 {
-	struct crash_stop_result r = { .left = &l->left };
-	int cpu, how;
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	struct crash_ladder *all = &crash_ladders[why];
 
-	for_each_cpu(cpu, &l->seen) {
-		r.cpus++;
-		if (cpumask_test_cpu(cpu, &l->left))
-			continue;
-		r.stopped++;
-		/* What it has said before it acknowledged, which crash_collect() has seen. */
-		how = READ_ONCE(per_cpu(crash_stop_cpu, cpu).how);
-		if (how == CRASH_BY_ITSELF)
-			r.by_itself++;
-		else
-			r.by_rung[how]++;
+	if (why == CRASH_STOP_PANIC)
+		atomic_set(&crash_stopper, raw_smp_processor_id());
+	/*
+	 * Pairs with smp_mb() in crash_stop_cpu_online(): online.litmus. Before
+	 * the signals, whose handlers look at crash_stopper: signal.litmus.
+	 */
+	smp_mb();
+
+	crash_clock_start(&l->clock);
+	crash_climb(l, why);
+	/* Who was held up on the way must not speak for the panic, or its next owner. */
+	if (panic_mutex_is_lost())
+		crash_stop_self(NULL);
+	if (l != all) {
+		cpumask_or(&all->seen, &all->seen, &l->seen);
+		cpumask_or(&all->left, &all->left, &l->left);
 	}
-	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
-	crash_result = r;
-	/* Only the owner, which nobody stops: half a placeholder would stay. */
-	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
-		for_each_cpu(cpu, &l->seen)
-			crash_stop_placeholder(cpu);
+	crash_stop_sum_up(all, why);
+	all->done = true;
+
+	if (backend->after_stop)
+		backend->after_stop(why);
 }
 
 /**
@@ -210,7 +208,6 @@ static void crash_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
  */
 const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 {
-	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	int old = PANIC_CPU_INVALID, this_cpu;
 	struct crash_ladder *l;
 	unsigned long flags;
@@ -229,31 +226,13 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 		crash_stop_self(NULL);
 	if (l->done)
 		goto out;
-	if (why == CRASH_STOP_PANIC) {
-		if (!l->next_rung) {
-			/* Inherit what a reboot has seen, which may go on meanwhile. */
-			data_race(cpumask_andnot(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen,
-						 cpumask_of(this_cpu)));
-			cpumask_copy(&l->left, &l->seen);
-		}
-		atomic_set(&crash_stopper, this_cpu);
+	if (why == CRASH_STOP_PANIC && !l->next_rung) {
+		/* Inherit what a reboot has seen, which may go on meanwhile. */
+		data_race(cpumask_andnot(&l->seen, &crash_ladders[CRASH_STOP_REBOOT].seen,
+					 cpumask_of(this_cpu)));
+		cpumask_copy(&l->left, &l->seen);
 	}
-	/*
-	 * Pairs with smp_mb() in crash_stop_cpu_online(): online.litmus. Before
-	 * the signals, whose handlers look at crash_stopper: signal.litmus.
-	 */
-	smp_mb();
-
-	crash_clock_start(&l->clock);
-	crash_climb(l, why);
-	/* A reboot that was held up on the way must not speak for the panic. */
-	if (panic_mutex_is_lost())
-		crash_stop_self(NULL);
-	crash_sum_up(l, why);
-	l->done = true;
-
-	if (backend->after_stop)
-		backend->after_stop(why);
+	crash_ladder_run(l, why);
 	if (why == CRASH_STOP_REBOOT) {
 		crash_stop_report();
 		/*
@@ -267,13 +246,35 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	}
 out:
 	local_irq_restore(flags);
-	return &crash_result;
+	return crash_stop_result();
 }
 EXPORT_SYMBOL_GPL(crash_stop_other_cpus);
 
-/** crash_stop_result - how the stop went, or NULL before one has ended */
-const struct crash_stop_result *crash_stop_result(void)
+/**
+ * crash_stop_succeed - stop the CPU from which this one has taken the crash over
+ * @old_cpu: that CPU, which has not stopped yet
+ *
+ * It takes this CPU's place among those that were to stop; the result is summed
+ * up anew.
+ *
+ * Context: the new owner, which had stopped itself, interrupts off.
+ * Return: whether it has stopped.
+ */
+bool crash_stop_succeed(unsigned int old_cpu)
 {
-	return crash_result.left ? &crash_result : NULL;
+	struct crash_ladder *all = &crash_ladders[CRASH_STOP_PANIC];
+	static struct crash_ladder ladders[CRASH_STANDBYS];
+	static unsigned int n;
+	struct crash_ladder *l = &ladders[n++];
+
+	cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);
+	/* It may have been late. */
+	cpumask_clear_cpu(raw_smp_processor_id(), &all->left);
+	cpumask_copy(&l->seen, &all->seen);
+	cpumask_set_cpu(old_cpu, &l->seen);
+	cpumask_set_cpu(old_cpu, &l->left);
+	/* It has had its time, also if it is about to begin. */
+	atomic_set(&per_cpu(crash_stop_cpu, old_cpu).dumping, INT_MIN / 2);
+	crash_ladder_run(l, CRASH_STOP_PANIC);
+	return !cpumask_test_cpu(old_cpu, &l->left);
 }
-EXPORT_SYMBOL_GPL(crash_stop_result);

@@ -14,6 +14,8 @@
  * for something (crash_stop_poll()), or because it has just come online
  * (crash_stop_cpu_online()). All of them park in crash_stop_here(), and leave it
  * only through the backend's release hook, when a crash kernel is to be booted.
+ * Two of them watch the owner before that, and take over from one that hangs:
+ * crash_standby.c.
  *
  * Races that are accepted:
  *  - A CPU answers after the last rung: it is captured and parked all the same,
@@ -36,6 +38,9 @@
 #include "crash_stop_internal.h"
 
 DEFINE_PER_CPU(struct crash_cpu, crash_stop_cpu);
+
+/* What the CPU was stopped in, on its stack, if by a signal. */
+DEFINE_PER_CPU(struct pt_regs *, crash_stop_regs);
 
 /* Set once: parked CPUs are to do what the crash kernel needs of them. */
 static atomic_t crash_released = ATOMIC_INIT(0);
@@ -100,6 +105,7 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 		atomic_set(&me->state, CRASH_CPU_RECAPTURING);
 	if (old < CRASH_CPU_RECAPTURING) {
 		me->how = how;
+		*this_cpu_ptr(&crash_stop_regs) = regs;
 		crash_stop_capture(regs);
 	}
 	if (old < CRASH_CPU_QUIESCING) {
@@ -107,6 +113,8 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 		if (backend->quiesce)
 			backend->quiesce(crash_stop_why());
 	}
+	if (old < CRASH_CPU_STOPPED && crash_stop_why() == CRASH_STOP_PANIC)
+		crash_standby_claim(me->how);
 	/*
 	 * Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(), for the
 	 * registers, the message and all that this CPU has done: acknowledge.litmus,
@@ -114,6 +122,7 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	 * release.litmus, inherit-stopped.litmus.
 	 */
 	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
+	crash_standby_watch();
 	crash_stop_park(me->how);
 }
 
@@ -144,7 +153,7 @@ bool crash_stop_receive(struct pt_regs *regs, int rung)
 
 	if (!crash_stop_wanted() || atomic_read(&me->state) != CRASH_CPU_RUNNING)
 		return false;
-	if (atomic_read(&me->dumping) && !arch_crash_stop_backend()->rungs[rung].reaches_masked)
+	if (atomic_read(&me->dumping) > 0 && !arch_crash_stop_backend()->rungs[rung].reaches_masked)
 		return false;
 	crash_stop_here(regs, rung);
 }
@@ -182,7 +191,7 @@ void crash_stop_poll(struct pt_regs *regs)
 void crash_stop_cpu_online(void)
 {
 	/*
-	 * Pairs with smp_mb() in crash_stop_other_cpus(): either this CPU sees
+	 * Pairs with smp_mb() in crash_ladder_run(): either this CPU sees
 	 * that the stop has begun, or the ladder sees this CPU online: online.litmus.
 	 */
 	smp_mb();

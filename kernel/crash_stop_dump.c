@@ -44,6 +44,7 @@
 
 /* The registers of the oops that led to crash_kexec(). */
 static struct pt_regs *crash_regs;
+static int crash_regs_cpu;
 
 /**
  * crash_stop_note - save registers as the note of a CPU
@@ -162,15 +163,13 @@ bool crash_stop_have_image(void)
 bool crash_stop_may_kexec(bool locked)
 {
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
-	static bool kept;	/* the lock, by a fault in one of the parts below */
+	static bool kept;	/* the lock, by a fault or a hang in one of the parts below */
 	bool say;
 
 	locked = locked || kept;
-	if (backend->firmware_dump && crash_substep(backend->firmware_dump)) {
-		kept = locked;
+	kept = locked;
+	if (backend->firmware_dump && crash_substep(backend->firmware_dump))
 		backend->firmware_dump();
-		kept = false;
-	}
 	say = crash_substep(crash_stop_may_kexec);
 	if (!crash_stop_have_image()) {
 		if (say && locked)
@@ -184,7 +183,6 @@ bool crash_stop_may_kexec(bool locked)
 			pr_emerg("crash kernel not booted: the kexec lock is held and not all CPUs stopped\n");
 		return false;
 	}
-	kept = locked;
 	if (say)
 		pr_emerg("booting the crash kernel%s; its image %s verified\n",
 			 locked ? "" : ", though the kexec lock is held",
@@ -216,7 +214,10 @@ void crash_stop_before_crash_kernel(struct pt_regs *regs)
  */
 struct pt_regs *crash_stop_owner_regs(struct pt_regs *regs)
 {
-	return regs ?: crash_regs;
+	/* Not on a CPU that has taken the crash over. */
+	if (!regs && crash_regs_cpu == raw_smp_processor_id())
+		return crash_regs;
+	return regs;
 }
 
 /**
@@ -239,6 +240,7 @@ void crash_stop_crash_kexec(struct pt_regs *regs)
 		if (panic_mutex_take() == PANIC_MUTEX_LOST)
 			panic_mutex_park_msg(regs, "crash_kexec");
 		crash_regs = regs;
+		crash_regs_cpu = raw_smp_processor_id();
 		panic("Fatal exception");
 	}
 	local_irq_restore(flags);

@@ -4,8 +4,10 @@
 #define _CRASH_STOP_INTERNAL_H
 
 #include <linux/atomic.h>
+#include <linux/cpumask.h>
 #include <linux/crash_stop.h>
 #include <linux/irqflags.h>
+#include <linux/percpu.h>
 #include <linux/types.h>
 
 /* The CPU that climbs the ladder, PANIC_CPU_INVALID before any stop began. */
@@ -43,10 +45,84 @@ static inline bool crash_rung_usable_now(const struct crash_rung *rung)
 
 /* kernel/crash_clock.c */
 void crash_clock_start(struct crash_clock *clock);
-u64 crash_clock_poll(struct crash_clock *clock);
+u64 crash_clock_wait(struct crash_clock *clock, unsigned int us);
+
+static inline u64 crash_clock_poll(struct crash_clock *clock)
+{
+	return crash_clock_wait(clock, 1);
+}
+
+/**
+ * struct crash_ladder - how far a stop is
+ * @seen: CPUs that were to stop
+ * @left: those that have not
+ * @first: the gentlest rung that is usable here
+ * @next_rung: a nested entry goes on here
+ * @done: it has ended
+ * @clock: since the first signal
+ */
+struct crash_ladder {
+	struct cpumask seen;
+	struct cpumask left;
+	const struct crash_rung *first;
+	unsigned int next_rung;
+	bool done;
+	struct crash_clock clock;
+};
+
+#define CRASH_STANDBYS	2	/* CPUs that watch the owner, and so takeovers */
+
+/* kernel/crash_stop.c */
+bool crash_stop_succeed(unsigned int old_cpu);
+
+/* kernel/crash_stop_report.c */
+void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why);
+
+/**
+ * struct crash_stage - where the crash is
+ * @step: the step that has been entered
+ * @part: parts of it, when it is a walk, that have been entered
+ * @what: the part under way, or NULL
+ */
+struct crash_stage {
+	enum crash_step step;
+	unsigned int part;
+	void *what;
+};
+
+/*
+ * The owner word of a crash that is under way: the CPU, and a count that goes on
+ * with each stage. A stage is published by its turn, in the slot of that.
+ */
+#define CRASH_TURN(cpu, count)	((cpu) * 0x10000 + ((count) & 0xffff))
+#define CRASH_TURN_SLOTS	2
+
+extern atomic_t crash_turn;
+extern struct crash_stage crash_stages[CRASH_TURN_SLOTS];
+
+static inline int crash_turn_cpu(int turn)
+{
+	return turn >> 16;
+}
+
+static inline struct crash_stage *crash_stage_of(int turn)
+{
+	return &crash_stages[turn & (CRASH_TURN_SLOTS - 1)];
+}
 
 /* kernel/crash_step.c */
 void crash_step_nested(void);
+bool crash_step_again(enum crash_step step);
 bool crash_step_shortest(void);
+const char *crash_step_name(enum crash_step step);
+
+/* kernel/crash_standby.c */
+extern bool crash_taken_over;
+void crash_standby_claim(int how);
+void crash_standby_watch(void);
+bool crash_standby_missing(void);
+
+/* kernel/crash_stop_cpu.c */
+DECLARE_PER_CPU(struct pt_regs *, crash_stop_regs);
 
 #endif /* _CRASH_STOP_INTERNAL_H */

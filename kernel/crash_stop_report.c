@@ -6,6 +6,7 @@
  *
  *	crash_stop: 3/3 other CPUs stopped in 41 us (ipi 3)
  *	crash_stop: 2/3 other CPUs stopped in 20113 us (ipi 2); not stopped: 3
+ *	crash_stop: 0/3 other CPUs stopped in 100112 us; no standby; not stopped: 1-3
  *
  * Stopped CPUs stay in cpu_online_mask until the crash kernel has had its
  * chance, so that the dump shows them as they were. Until then nothing may be
@@ -19,16 +20,60 @@
 #include <linux/atomic.h>
 #include <linux/cpu.h>
 #include <linux/crash_stop.h>
+#include <linux/export.h>
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/smp.h>
+#include <linux/time64.h>
 #include <asm/sections.h>
 
 #include "crash_stop_internal.h"
 
-#define CRASH_REPORT_FMT	"%u/%u other CPUs stopped in %u us%s%s%s%*pbl\n"
+#define CRASH_REPORT_FMT	"%u/%u other CPUs stopped in %u us%s%s%s%s%*pbl\n"
 #define CRASH_REPORT_LEN	160	/* of what stands in brackets: one word per rung */
+
+static struct crash_stop_result crash_result;
+
+/**
+ * crash_stop_sum_up - make the result of a ladder that has ended
+ * @l: the ladder
+ * @why: what it was climbed for
+ *
+ * A CPU that has no note by now gets a placeholder, from the owner of a panic.
+ */
+void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
+{
+	struct crash_stop_result r = { .left = &l->left };
+	int cpu, how;
+
+	for_each_cpu(cpu, &l->seen) {
+		r.cpus++;
+		if (cpumask_test_cpu(cpu, &l->left))
+			continue;
+		r.stopped++;
+		/* Behind the acknowledgment that crash_collect() saw. */
+		how = READ_ONCE(per_cpu(crash_stop_cpu, cpu).how);
+		if (how == CRASH_BY_ITSELF)
+			r.by_itself++;
+		else
+			r.by_rung[how]++;
+	}
+	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
+	crash_result = r;
+	/* Only the owner, which nobody stops: half a placeholder would stay. */
+	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
+		for_each_cpu(cpu, &l->seen)
+			crash_stop_placeholder(cpu);
+}
+
+/** crash_stop_result - how the stop went, or NULL before one has ended */
+const struct crash_stop_result *crash_stop_result(void)
+{
+	return crash_result.left ? &crash_result : NULL;
+}
+EXPORT_SYMBOL_GPL(crash_stop_result);
 
 static void crash_stop_by(char *buf, const char **sep, int *len, const char *by, unsigned int n)
 {
@@ -49,7 +94,7 @@ void crash_stop_report(void)
 	const struct crash_stop_result *r = crash_stop_result();
 	char by[CRASH_REPORT_LEN] = "";
 	bool panic = panic_mutex_is_mine();
-	const char *sep = " (", *end, *left;
+	const char *sep = " (", *end, *left, *standby;
 	unsigned int i;
 	int len = 0;
 
@@ -61,12 +106,13 @@ void crash_stop_report(void)
 		crash_stop_by(by, &sep, &len, backend->rungs[i].name, r->by_rung[i]);
 	crash_stop_by(by, &sep, &len, "by itself", r->by_itself);
 	end = len ? ")" : "";
+	standby = panic && crash_standby_missing() ? "; no standby" : "";
 	left = r->stopped < r->cpus ? "; not stopped: " : "";
 	if (panic || *left)
-		pr_emerg(CRASH_REPORT_FMT, r->stopped, r->cpus, r->us, by, end, left,
+		pr_emerg(CRASH_REPORT_FMT, r->stopped, r->cpus, r->us, by, end, standby, left,
 			 cpumask_pr_args(r->left));
 	else
-		pr_info(CRASH_REPORT_FMT, r->stopped, r->cpus, r->us, by, end, left,
+		pr_info(CRASH_REPORT_FMT, r->stopped, r->cpus, r->us, by, end, standby, left,
 			cpumask_pr_args(r->left));
 
 	/* What the stored log needs to be decoded; notifiers print it too late. */

@@ -18,6 +18,7 @@
 #include <linux/ktime.h>
 #include <linux/limits.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/time64.h>
@@ -73,6 +74,35 @@ static void nobody_owns_a_crash(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, crash_alone());
 	KUNIT_EXPECT_FALSE(test, crash_part_late());
 	KUNIT_EXPECT_FALSE(test, crash_step(CRASH_CALM));
+}
+
+/* It is for the owner only, and drivers may call it any time. */
+static void nobody_extends_a_step(struct kunit *test)
+{
+	int turn = atomic_read(&crash_turn);
+
+	crash_step_extend();
+	KUNIT_EXPECT_EQ(test, atomic_read(&crash_turn), turn);
+	KUNIT_EXPECT_EQ(test, crash_turn_cpu(turn), PANIC_CPU_INVALID);
+	KUNIT_EXPECT_TRUE(test, crash_standby_missing());
+}
+
+/* The owner word has room for each CPU, and a new stage has a slot of its own. */
+static void turns_name_their_cpu(struct kunit *test)
+{
+	unsigned int cpu, count;
+
+	for_each_possible_cpu(cpu) {
+		for (count = U16_MAX - 1; count < U16_MAX + 2; count++) {
+			int turn = CRASH_TURN(cpu, count);
+			int heirs = CRASH_TURN(0, turn + CRASH_TURN_SLOTS);
+
+			KUNIT_EXPECT_EQ(test, crash_turn_cpu(turn), cpu);
+			KUNIT_EXPECT_PTR_NE(test, crash_stage_of(turn),
+					    crash_stage_of(CRASH_TURN(cpu, turn + 1)));
+			KUNIT_EXPECT_PTR_EQ(test, crash_stage_of(turn), crash_stage_of(heirs));
+		}
+	}
 }
 
 static void nobody_has_stopped(struct kunit *test)
@@ -284,20 +314,26 @@ static void late_cpu_replaces_its_placeholder(struct kunit *test)
 	if (!arch_crash_stop_backend()->capture)
 		kunit_skip(test, "the crash kernel makes the notes");
 	cpus_read_lock();
-	preempt_disable();
-	cpu = cpumask_any_but(cpu_online_mask, smp_processor_id());
-	for (round = 0; round < TEST_ROUNDS && cpu < nr_cpu_ids; round++) {
+	for (round = 0; round < TEST_ROUNDS; round++) {
 		done = false;
-		smp_call_function_single(cpu, test_capture, &done, false);
-		udelay(round % 16);
-		crash_stop_placeholder(cpu);
-		/* Pairs with smp_store_release() in test_capture(): its note is written. */
+		cpu = cpumask_any_but(cpu_online_mask, get_cpu());
+		if (cpu < nr_cpu_ids) {
+			smp_call_function_single(cpu, test_capture, &done, false);
+			udelay(round % 16);
+			crash_stop_placeholder(cpu);
+		}
+		put_cpu();
+		if (cpu >= nr_cpu_ids)
+			break;
+		/*
+		 * That CPU may be in stop_machine(), interrupts off, and wait for this one.
+		 * Pairs with smp_store_release() in test_capture(): its note is written.
+		 */
 		while (!smp_load_acquire(&done))
-			cpu_relax();
+			cond_resched();
 		registers += test_note_state(cpu) == CRASH_NOTE_REGS && test_has_note(cpu);
 		test_forget_note(cpu);
 	}
-	preempt_enable();
 	cpus_read_unlock();
 	if (!round)
 		kunit_skip(test, "there is one CPU only");
@@ -320,6 +356,8 @@ static struct kunit_case crash_stop_cases[] = {
 	KUNIT_CASE(clock_counts),
 	KUNIT_CASE(clock_counts_with_interrupts_off),
 	KUNIT_CASE(nobody_owns_a_crash),
+	KUNIT_CASE(nobody_extends_a_step),
+	KUNIT_CASE(turns_name_their_cpu),
 	KUNIT_CASE(nobody_has_stopped),
 	KUNIT_CASE(nobody_parks),
 	KUNIT_CASE(backtrace_asks_everybody),

@@ -21,7 +21,7 @@
 // file: kernel/Makefile
 // after: obj-$(CONFIG_SMP) += smp.o
 +obj-$(CONFIG_CRASH_STOP) += panic_mutex.o crash_step.o crash_notify.o crash_clock.o
-+obj-$(CONFIG_CRASH_STOP) += crash_stop.o crash_stop_cpu.o crash_stop_report.o
++obj-$(CONFIG_CRASH_STOP) += crash_stop.o crash_stop_cpu.o crash_stop_report.o crash_standby.o
 +obj-$(CONFIG_CRASH_STOP_DUMP) += crash_stop_dump.o
 +obj-$(CONFIG_CRASH_STOP_RUNGS) += crash_stop_rungs.o
 +obj-$(CONFIG_CRASH_STOP_KUNIT_TEST) += crash_stop_test.o

@@ -45,8 +45,12 @@ def run(args: argparse.Namespace) -> int:
     if args.campaign:
         args.only = ["campaign"]
         campaign.check(args)
-    elif args.kernel or args.without:
-        raise Unusable("--kernel and --without are for --campaign N")
+    elif args.without:
+        raise Unusable("--without is for --campaign N")
+    elif (args.kernel or args.scenario) and args.only != ["repeat"]:
+        raise Unusable("--kernel is for --campaign N and --only repeat, --scenario for --only repeat")
+    elif args.only == ["repeat"]:
+        boots.check(args)
     chosen = QUICK if args.quick else PARTS + ON_REQUEST if args.all else PARTS
     if args.only:
         chosen = [p for p in PARTS + ON_REQUEST if p.__name__ in args.only]

@@ -96,6 +96,15 @@
  	...
  }
 
+// rule: s390-on-panic
+// file: arch/s390/kernel/ipl.c
+@@ @@
+ do_panic(void)
+ {
++	crash_stop_settle();
+ 	...
+ }
+
 // rule: s390-checksum
 // file: arch/s390/kernel/machine_kexec.c
 @@ expression E; @@

@@ -115,7 +115,7 @@ enum crash_note_state {
  * @note: enum crash_note_state
  * @how: index of the rung that stopped it, or %CRASH_BY_ITSELF
  * @us: microseconds from the first signal until the owner saw it stopped
- * @dumping: nesting depth inside kmsg_dump()
+ * @dumping: nesting depth inside kmsg_dump(); negative once it has been taken over
  * @msg: the message of the panic that it lost, cut to %CRASH_MSG_LEN
  */
 struct crash_cpu {
@@ -194,9 +194,15 @@ struct crash_rung {
  *	kernel needs (power off, real mode); may not come back. Must not: wait
  *	for another CPU. When absent: CPUs stay parked. A backend that has it has
  *	a @park that returns now and then, or the word is never looked at.
+ * @can_stand_by: called by: the CPU that stops, behind @quiesce and before its
+ *	acknowledgment. Context: as there. @how is as for @release. Must not:
+ *	wait. Returns: whether this CPU, from where it has stopped, could run the
+ *	rest of the crash and boot the crash kernel in the place of an owner
+ *	that hangs; it then watches the owner instead of parking. When absent:
+ *	none can, and the report line says "no standby".
  * @after_stop: called by: the CPU that stopped the others, right after the
- *	ladder. Must not: take away anything that a kmsg dumper needs. When
- *	absent: nothing.
+ *	ladder, and by one that has taken the crash over. Must not: take away
+ *	anything that a kmsg dumper needs. When absent: nothing.
  * @firmware_dump: called by: the owner, once the log is saved, before the crash
  *	kernel. Must: have the firmware dump the machine, if it is set up to,
  *	which ends this kernel; come back if not, or if it fails. When absent:
@@ -215,6 +221,7 @@ struct crash_stop_backend {
 	void (*quiesce)(enum crash_stop_why why);
 	void (*park)(enum crash_stop_why why);
 	void (*release)(int how);
+	bool (*can_stand_by)(int how);
 	void (*after_stop)(enum crash_stop_why why);
 	void (*firmware_dump)(void);
 	bool verifies_image;
@@ -256,11 +263,12 @@ __printf(2, 0) void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_
 bool crash_step(enum crash_step step);
 bool crash_substep(void *what);
 bool crash_part_late(void);
+void crash_step_extend(void);
+
+/* kernel/crash_notify.c */
 int crash_dump_begin(enum kmsg_dump_reason reason);
 bool crash_dump_part(struct kmsg_dumper *dumper);
 void crash_dump_end(int cpu);
-
-/* kernel/crash_notify.c */
 bool crash_step_sys_info(bool post_notifiers);
 void crash_notify(enum crash_step step, char *msg);
 void crash_show(enum crash_step step);
@@ -315,6 +323,7 @@ static inline void panic_mutex_await(struct pt_regs *regs, const char *fmt, va_l
 #define crash_stop_report() ((void)0)
 #define crash_stop_leave_online_mask() ((void)0)
 static inline bool crash_part_late(void) { return false; }
+static inline void crash_step_extend(void) { }
 static inline int crash_dump_begin(enum kmsg_dump_reason reason) { return 0; }
 static inline bool crash_dump_part(struct kmsg_dumper *dumper) { return true; }
 static inline void crash_dump_end(int cpu) { }

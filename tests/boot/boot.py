@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import evidence
+import gdb
 import guest
 import qemu
 import scenarios
@@ -73,7 +74,7 @@ def command(kernel: Kernel, case: scenarios.Case, store: pathlib.Path, files: pa
     if case.counted:
         # All CPUs take turns in one thread, so that nothing depends on the host.
         machine = [a.replace("thread=multi", "thread=single") for a in machine] + COUNTED
-    smp = ["-smp", str(case.smp)] if case.smp else []  # the last one counts
+    smp = ["-smp", str(case.cpus)] if case.smp or s.cpus else []  # the last one counts
     line = [arch.get("qemu", "binary"), *machine, *smp, *args]
     return line + _kernel(case, line, str(kernel.image), str(guest.initrd(kernel)), " ".join(filter(None, append)), files)
 
@@ -99,8 +100,9 @@ def run(kernel: Kernel, case: scenarios.Case, mark: str = "") -> Run:
     with tempfile.TemporaryDirectory(prefix="crash-stop-") as tmp:
         line = command(kernel, case, pathlib.Path(tmp, "store"), logs / f"{name}.files")
         button = (REPORT_LINE, case.scenario.owners[0]) if case.scenario.button else None
+        strays = [(cpu, gdb.Counter.of(kernel.arch)) for cpu in case.scenario.strays]
         # Counting is slow, and what is counted has been printed by the kernel's last word.
-        transcript = qemu.run(line, commands(kernel, case), LAST_WORD, button,
+        transcript = qemu.run(line, commands(kernel, case), LAST_WORD, button, strays,
                               silence_ends=bool(case.scenario.hotplug) and case.data("silent_end") == "yes",
                               restarts=not case.counted)
     seconds = time.monotonic() - started

@@ -9,11 +9,14 @@ import pathlib
 import re
 
 from archs import Arch
-from qemu import NMI_PRESSED, Transcript
+from qemu import HANGS, NMI_PRESSED, STRAYS, Transcript
 
 # Not only at the start: what init says and what the kernel says can share a line.
 STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
 RUNGS = re.compile(r"crash_stop: rungs: ([\w ]+)")
+# Where the test driver hangs.
+HANGING = "crash_test_hang"
+HUNG = re.compile(r'crash_stop: CPU (\d+) hung in step "([^"]+)" \([^)]*\) for (\d+) ms( and did not stop)?, CPU (\d+)')
 # Two lines that show the kernel's clock and the driver's at the same time.
 STAMPED = re.compile(r"\[ *(\d+\.\d{6})\].*?(crash_stop: \d+/\d+ other|crash_test: dump 1 begins)")
 
@@ -30,7 +33,8 @@ class Symbols:
         entries.sort()
         self._addresses = [a for a, _ in entries]
         self._names = [n for _, n in entries]
-        self.stext = dict((n, a) for a, n in entries).get("_stext", 0)
+        addresses = dict((n, a) for a, n in entries)
+        self.stext, self.hanging = addresses.get("_stext", 0), addresses.get(HANGING, 0)
 
     def name(self, address: int) -> str:
         """The function that an unrelocated address lies in."""
@@ -49,6 +53,17 @@ class Note:
     def shows(self, pattern: str) -> bool:
         """Is the CPU in such a function, or called from one?"""
         return any(re.fullmatch(pattern, f) for f in [self.function, *self.stack])
+
+
+@dataclasses.dataclass(frozen=True)
+class Hang:
+    """A line that says what hung, and who goes on."""
+
+    cpu: int
+    step: str
+    ms: int
+    stopped: bool
+    heir: int
 
 
 @dataclasses.dataclass
@@ -74,6 +89,9 @@ class Evidence:
     stack_bytes: int | None = None  # in use where the log is saved
     how: dict[int, tuple[int, int, str]] = dataclasses.field(default_factory=dict)  # cpu: rung, us, message
     notifier_us: int | None = None
+    hangs_us: list[int] = dataclasses.field(default_factory=list)  # when something hangs
+    hung: list[Hang] = dataclasses.field(default_factory=list)  # what was given up, in order
+    strays: set[int] = dataclasses.field(default_factory=set)  # CPUs that were made to hang while they stood by
     nested: int = 0
     button: bool = False  # the operator's NMI was sent
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
@@ -113,6 +131,10 @@ def _offset(lines: list[str], symbols: Symbols) -> int:
             return int(found[1], 16) - symbols.stext
         if found := re.search(r"Kernel Offset: 0x([0-9a-f]+)", line):
             return int(found[1], 16)
+    # The report may be what hung.
+    for line in lines:
+        if found := HANGS.search(line):
+            return int(found[1], 16) - symbols.hanging
     return 0
 
 
@@ -134,6 +156,11 @@ def _decode(store: list[str], symbols: Symbols) -> str:
     return ""
 
 
+def _hang(line: str) -> Hang | None:
+    found = HUNG.match(line)
+    return Hang(int(found[1]), found[2], int(found[3]), not found[4], int(found[5])) if found else None
+
+
 def _console_line(e: Evidence, at: float, line: str) -> None:
     """A line that the crashing kernel printed."""
     e.said.append(line)
@@ -149,7 +176,8 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.nested += 1
     elif found := re.match(r"crash_test: dump (\d+) begins at (\d+) us on cpu (\d+)", line):
         e.dumps.append((int(found[1]), int(found[2]), int(found[3])))
-        e.owner = int(found[3])
+        # Who has taken the crash over may be the one to save the log.
+        e.owner = e.hung[0].cpu if e.hung else int(found[3])
         e.dump_at = e.dump_at or at
     elif found := re.match(r"crash_test: running on: \[([\d,-]*)\]", line):
         e.running_on = _cpus(found[1])
@@ -162,6 +190,12 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.stack_bytes = int(found[2])
     elif found := re.match(r"crash_test: dump ends at (\d+) us", line):
         e.dump_end_us = int(found[1])
+    elif found := re.match(r"crash_test: hangs at (\d+) us", line):
+        e.hangs_us.append(int(found[1]))
+    elif hang := _hang(line):
+        e.hung.append(hang)
+    elif found := STRAYS.search(line):
+        e.strays.add(int(found[1]))
     elif NMI_PRESSED in line:
         e.button = True
     elif found := re.match(r"crash_test: notifier at (\d+) us", line):
@@ -236,6 +270,9 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         e.panics.clear()
         for line in e.store:
             _console_line(e, at, STAMP.sub("", line))
+    if not e.hung:
+        # Nor where a CPU that hangs has the console's lock.
+        e.hung = [h for line in e.store if (h := _hang(STAMP.sub("", line)))]
     e.signal_us = _signal_us(e, [line for _, line in transcript.lines])
     offset = _offset(e.said, symbols)
     moved = int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset

@@ -27,11 +27,13 @@ from scenarios import BY_NAME, COMMON, Case, Scenario
 
 Words = tuple[str, ...]
 
+# What a callback does that does not come back.
+HANG = "hang"
 # How often each is drawn, in parts of the sum.
 CRASHES = {"panic": 10, "oops": 3, "hardirq": 2, "nmi": 2}
 ROLES = {"": 8, "wedged": 5, "also": 3, "late": 2, "alsonmi": 2, "coming": 2, "going": 1, "looping": 1, "offline": 1,
          "lock": 1, "dumping": 1, "reboot": 1}
-CALLBACK = {"": 7, "fault": 2, "bug": 2, "panic": 2, "warn": 1}
+CALLBACK = {"": 7, "fault": 2, "bug": 2, "panic": 2, "warn": 1, HANG: 2}
 WITH_KDUMP = {"yes": 3, "no": 2}
 SELDOM = {"": 7, "1": 1}
 SOMETIMES = {"": 2, "1": 1}
@@ -55,6 +57,9 @@ APART = (
     ({"nmi"}, {"also"}, "which of the two can print is not known before"),
     ({"nmi"}, {"dumper", "notifier"}, "before a crash kernel nothing shows what the callback did"),
     ({"nmi", "alsonmi"}, {"gentle", "late"}, "what switches the rung off switches the NMI off"),
+    ({HANG}, {"slow", "late"}, "what is slow takes as long as a hang is given"),
+    ({HANG}, {"reboot"}, "whom a reboot has stopped does not stand by"),
+    ({HANG}, {"gentle"}, "whether a rung reaches the owner is said of those that are not switched off"),
 )
 
 
@@ -87,7 +92,8 @@ def case(arch: Arch, kernel: str, seed: int, words: Words) -> Case:
     cpus = {name: tuple(int(v) for v in has.get(name, [])) for name in (*CRASHES, *ROLES)}
     crash, owner = words[0].split("=")
     owners = (int(owner), *cpus["also"])
-    nested = tuple(where for where in ("dumper", "notifier") if has.get(where, ["warn"]) != ["warn"])
+    nested = tuple(where for where in ("dumper", "notifier") if has.get(where, ["warn"])[0] not in ("warn", HANG))
+    hangs = next((step for where, step in (("dumper", "kmsg_dump"), ("notifier", "notifiers")) if has.get(where) == [HANG]), "")
     driver = [w for w in words if w.partition("=")[0] in DRIVER]
     if cpus["late"] and "slow" not in has:
         driver.append("slow=1")
@@ -99,7 +105,8 @@ def case(arch: Arch, kernel: str, seed: int, words: Words) -> Case:
     scenario = Scenario(
         name=f"seed-{seed}", what=" ".join(words), act=" ".join(driver), owners=owners,
         losers=(*(owners if cpus["also"] else ()), *cpus["alsonmi"]), wedged=cpus["wedged"], late=cpus["late"],
-        gentle="gentle" in has or bool(cpus["late"]), before=tuple(before), append="oops=panic" if crash == "oops" else "",
+        gentle="gentle" in has or bool(cpus["late"]), before=tuple(before),
+        append=" ".join((["oops=panic"] if crash == "oops" else []) + ([scenarios.DEADLINES] if hangs else [])), hangs=hangs,
         nested=nested, hotplug=hotplug, reboot=next(iter(cpus["reboot"]), None), warns=warns,
         loser_in_nmi=bool(cpus["alsonmi"]), mute=crash == "nmi")
     options = {name: has[name][0] for name in scenarios.options_of(arch) if name in has}
@@ -121,13 +128,16 @@ def why_not(arch: Arch, kernel: str, words: Words) -> str:
             return f"{name}= takes one CPU"
         if name in HOTPLUG and "0" in has[name]:
             return "not every architecture takes CPU 0 off"
+    hangs = [HANG] in (has.get("dumper"), has.get("notifier"))
     for some, others, why in APART:
-        one, two = some & set(has), others & set(has)
+        one, two = (names & (set(has) | ({HANG} if hangs else set())) for names in (some, others))
         if one and two and len(one | two) > 1:
             return why
     if "loading" in has and "kdump" not in has:
         return "loading=1 is for a case with kdump=yes"
     found = case(arch, kernel, 0, words)
+    if hangs and found.cpus == 1 + sum(len(has.get(role, [])) for role in ("wedged", *HOTPLUG)):
+        return "nobody is left to stand by"
     if found.data("crash_cpus") and found.scenario.hotplug:
         return "how many CPUs are free for the crash kernel is not known before"
     return found.impossible

@@ -18,7 +18,8 @@ from verdict import BOOTING, CONTRACT, Judge
 
 WORDS = {"K1": "one owner", "K2": "losers park at once", "K3": "one ladder, bounded", "K4": "an acknowledgment means it",
          "K5": "late is not lost", "K6": "one order", "K7": "nested entries advance", "K8": "one line, always",
-         "K9": "the dump tells the truth", "K10": "once", "K11": "kdump is never skipped in silence", "K12": "safe anywhere", "K15": "nobody slips through"}
+         "K9": "the dump tells the truth", "K10": "once", "K11": "kdump is never skipped in silence", "K12": "safe anywhere",
+         "K14": "a hang cannot cost the dump", "K15": "nobody slips through"}
 UNTOLD = {
     "K1": "the console shows no panic", "K2": "what a loser has saved is in the dump",
     "K3": "there is no report line", "K4": "the test driver sees it, or a debugger", "K5": "the notes in the dump show it",
@@ -26,6 +27,7 @@ UNTOLD = {
     "K7": "nothing has faulted on the owner", "K9": "the notes are in the dump", "K10": "there is no report line",
     "K11": "the console could not print",
     "K12": "the boot does not show lock debugging (PROVE_LOCKING)",
+    "K14": "nothing has hung on the owner",
     "K15": "which CPUs come and go is not printed",
 }
 
@@ -33,7 +35,9 @@ UNTOLD = {
 def _one_owner(j: Judge, p: Panic) -> None:
     count, nested = len(p.evidence.panics), p.evidence.nested
     if count:
-        j.check("K1", count <= 1 + nested, f"{count} panics were printed, and {nested} of them nested")
+        hung = len(p.evidence.hung)
+        j.check("K1", count <= 1 + nested + hung,
+                f"{count} panics were printed, {nested} of them nested, {hung} of them behind a hang")
 
 
 def _nested(j: Judge, p: Panic) -> None:
@@ -42,6 +46,12 @@ def _nested(j: Judge, p: Panic) -> None:
         j.check("K7", said.count(line) == 1, f"went through twice: {line}")
     if said:
         j.check("K7", p.ended or p.booted_again, "nothing follows the nested panic")
+
+
+def _hangs(j: Judge, p: Panic) -> None:
+    verdict.heirs(j, p.evidence)
+    if p.evidence.hung:
+        j.check("K14", p.ended or p.booted_again, "nothing follows the hang; or the recording ends too early")
 
 
 def _stop(j: Judge, p: Panic, cpus: int | None) -> None:
@@ -100,6 +110,9 @@ def _judge(p: Panic, cpus: int | None) -> tuple[Judge, dict[str, str]]:
         if p.evidence.store:
             untold["K6"] = "a kernel has booted, and does not say that it is the crash kernel"
     _nested(j, p)
+    _hangs(j, p)
+    if "; no standby" in (p.evidence.report or ""):
+        untold["K14"] = "no CPU could stand by: a hang would have cost the dump"
     if p.printed:  # what is said of it is behind the saved log
         verdict.image(j, p.evidence)
     found = verdict.splats(p.evidence)

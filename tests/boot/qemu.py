@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import select
 import shlex
 import signal
@@ -18,7 +19,9 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 
+import gdb
 from errors import Unusable
 
 # Two clocks, in seconds, both generous: guests are emulated on a busy host.
@@ -33,6 +36,9 @@ PANICKED = "GUEST_PANICKED"
 SETTLE_S = 0.15
 # How the transcript notes the operator's NMI.
 NMI_PRESSED = "NMI button pressed"
+# The test driver says that it hangs, and where; and how the transcript notes who hangs there as well.
+HANGS = re.compile(r"crash_test: hangs at \d+ us, in 0x([0-9a-f]+)")
+STRAYS = re.compile(r"CPU (\d+) is made to hang")
 
 
 @dataclasses.dataclass
@@ -74,6 +80,7 @@ class Monitor:
 
     def __init__(self, path: pathlib.Path, qemu: subprocess.Popen) -> None:
         self.panicked = False
+        self._path = path
         self._socket = socket.socket(socket.AF_UNIX)
         deadline = time.monotonic() + MONITOR_S
         while True:
@@ -115,6 +122,13 @@ class Monitor:
         """The registers of all CPUs."""
         request = {"execute": "human-monitor-command", "arguments": {"command-line": "info registers -a"}}
         return str(self._ask(request).get("return", ""))
+
+    def put(self, cpu: int, counter: gdb.Counter, address: int) -> None:
+        """Let a CPU go on elsewhere."""
+        path = self._path.with_name(f"gdb{cpu}")
+        self._ask({"execute": "human-monitor-command",
+                   "arguments": {"command-line": f"gdbserver unix:{path},server=on,wait=off"}})
+        gdb.put(path, cpu, counter, address)
 
     def nmi(self, cpu: int) -> None:
         """Press the operator's NMI button; where the machine has one for each CPU, that of cpu."""
@@ -204,6 +218,11 @@ class Guest:
         self.transcript.lines.append((time.monotonic() - self._start, f"# {NMI_PRESSED}"))
         self.monitor.nmi(cpu)
 
+    def stray(self, cpu: int, counter: gdb.Counter, address: int) -> None:
+        """A CPU goes on where the test driver hangs, noted in the transcript."""
+        self.transcript.lines.append((time.monotonic() - self._start, f"# CPU {cpu} is made to hang"))
+        self.monitor.put(cpu, counter, address)
+
     def kill(self) -> None:
         """Stop QEMU, whatever it does; the number of one that has ended may be somebody else's."""
         try:
@@ -223,7 +242,7 @@ class Guest:
 
 
 def run(command: list[str], commands: list[str], last_word: str, button: tuple[str, int] | None = None,
-        silence_ends: bool = False, restarts: bool = True) -> Transcript:
+        strays: Sequence[tuple[int, gdb.Counter]] = (), silence_ends: bool = False, restarts: bool = True) -> Transcript:
     """Boot, give the commands, and follow the machine until it has restarted.
 
     A command is given when the one before was answered; the last one panics.
@@ -233,7 +252,8 @@ def run(command: list[str], commands: list[str], last_word: str, button: tuple[s
     that falls silent has ended, too.
 
     At the first line that holds the first word of button, the NMI button of the
-    CPU that is its second is pressed.
+    CPU that is its second is pressed. When the test driver hangs, each CPU of strays is
+    put there as well.
 
     A first kernel that falls silent while it boots says nothing about a panic
     (emulated ones do so now and then): the reset button is pressed again, a few
@@ -275,6 +295,10 @@ def run(command: list[str], commands: list[str], last_word: str, button: tuple[s
                 time.sleep(SETTLE_S)
                 guest.press_nmi(button[1])
                 button = None
+            if found := HANGS.search(line):
+                for cpu, counter in strays:
+                    guest.stray(cpu, counter, int(found[1], 16))
+                strays = ()
             if last_word in line and not restarts:
                 guest.transcript.end = "done"
                 break

@@ -51,7 +51,7 @@ def _column(run: Run) -> dict[str, str]:
     else:
         rows["stopped"] = f"{'' if stop is None else _ms(stop):>10}  no report"
     for span in t.stages:
-        if span.name in ("kmsg_dump", "crash kernel"):
+        if span.name in ("kmsg_dump", "crash kernel", *timeline.HANGS):
             at = span.start_us if span.name == "kmsg_dump" and span.end_us is not None else span.end_us
             rows[span.name] = f"{_ms(at):>10}" + (f"  {span.note}" if at is not None or span.name == "kmsg_dump" else "")
     return rows
@@ -62,7 +62,7 @@ def show(runs: list[Run]) -> None:
     columns = [_column(r) for r in runs]
     head = runs[-1]
     stops = (timeline.BY_ITSELF, *timeline.rungs_of(head))
-    order = ["panic()", *(f"  {name}" for name in stops), "stopped", "kmsg_dump", "crash kernel"]
+    order = ["panic()", *(f"  {name}" for name in stops), "stopped", "kmsg_dump", *timeline.HANGS, "crash kernel"]
     rows = [row for row in order if any(row in c for c in columns)]
     print(f"\n{head.case.name}: {head.case.scenario.what}"
           f"{', crash kernel loaded' if head.case.get('kdump') == 'yes' else ''}")

@@ -47,6 +47,12 @@ class Scenario:
     warns: bool = False  # a splat belongs to it
     panics: bool = True  # False: an ordinary reboot
     loser_in_nmi: bool = False  # its registers are those that the NMI interrupted
+    hangs: str = ""  # a pattern of the step in which the owner hangs, and which one of the stopped CPUs goes on behind
+    moves: bool = False  # a step is longer than its deadline, and says that it moves
+    strays: tuple[int, ...] = ()  # CPUs that hang as well, while they stand by
+    cpus: int = 0  # so many, and not as many as the architecture says
+    rare: bool = False  # the slice leaves it to --all
+    in_nmi: bool = False  # the CPU that hangs does so in an NMI, where no other reaches it
     mute: bool = False  # a legacy console cannot print there: before a crash kernel only the store shows anything
 
 
@@ -56,6 +62,32 @@ def _callbacks() -> list[Scenario]:
         found.append(Scenario(f"{where}-{how}", f"a {where} that is called first meets a {how}",
                               f"panic=1 {where}={how}", nested=(where,), warns=how != "panic"))
     return found
+
+
+# So that a hang takes less time than the defaults: kmsg dumpers, notifiers, and the rest.
+DEADLINE_MS = 1000
+DEADLINES = " ".join(f"crash_stop.{what}_ms={DEADLINE_MS}" for what in ("dumper", "notifier", "step"))
+
+
+def _hangs() -> list[Scenario]:
+    def hang(name: str, what: str, act: str, step: str, **more) -> Scenario:
+        return Scenario(name, what, act, hangs=step, append=DEADLINES, append_old=DEADLINES, **more)
+
+    return [
+        hang("dumper-hang", "a dumper hangs with interrupts off", "panic=1 dumper=hang", "kmsg_dump"),
+        hang("dumper-hang-lock", "a dumper hangs with the console's lock", "panic=1 dumper=hanglock", "kmsg_dump",
+             mute=True, rare=True),
+        hang("dumper-hang-nmi", "a dumper hangs in NMI context, where nothing reaches it", "nmi=1 dumper=hang", "kmsg_dump",
+             in_nmi=True, mute=True, rare=True),
+        # Of three CPUs both that have stopped stand by.
+        hang("standby-hang", "a dumper hangs, and one of the two CPUs that stand by", "panic=1 dumper=hang", "kmsg_dump",
+             strays=(0,), cpus=3),
+        hang("notifier-hang", "a notifier hangs", "panic=1 notifier=hang", "notifiers", rare=True),
+        hang("console-hang", "a console hangs", "panic=1 console=hang", "stop|report", owners=(0, 1, 2, 3), mute=True),
+        hang("dumper-notifier-hang", "a dumper and then a notifier hang", "panic=1 dumper=hang notifier=hang", "kmsg_dump"),
+        Scenario("dumper-moves", "a dumper takes longer than its deadline, but says that it moves", "panic=1 dumper=moves",
+                 append=DEADLINES, append_old=DEADLINES, moves=True),
+    ]
 
 
 SCENARIOS = [
@@ -102,7 +134,7 @@ SCENARIOS = [
              before=(f"write {SYSCTL}warn_limit 1", f"write {SYSCTL}panic_on_warn 1")),
     Scenario("reboot", "an ordinary reboot", "none=1", after=("reboot",), panics=False),
     Scenario("reboot-wedged", "machine_restart() with a wedged CPU", "reboot=1 wedged=2", wedged=(2,), panics=False),
-] + _callbacks()
+] + _callbacks() + _hangs()
 
 BY_NAME = {s.name: s for s in SCENARIOS}
 
@@ -151,7 +183,7 @@ class Case:
     @property
     def cpus(self) -> int:
         """How many CPUs the guest has."""
-        return self.smp or int(self.data("cpus"))
+        return self.smp or self.scenario.cpus or int(self.data("cpus"))
 
     @property
     def name(self) -> str:
@@ -171,6 +203,12 @@ class Case:
             return set()
         everyone = set(range(self.cpus)) if s.all_wedged else set()
         return set(s.wedged) | set(s.late) | everyone
+
+    @property
+    def stays(self) -> bool:
+        """Does a CPU that hangs run on? A panic has its interrupts off."""
+        s = self.scenario
+        return bool(s.hangs) and (s.in_nmi or self.data("reaches_masked") != "yes")
 
     @property
     def nests(self) -> int:
@@ -197,6 +235,8 @@ class Case:
             return "a reboot boots no crash kernel"
         if self.scenario.image_is_bad and self.get("kdump") == "no":
             return "no image is loaded"
+        if self.scenario.hangs and (why := self.arch.get("impossible", "standby")):
+            return why
         why = self.arch.get("impossible", self.scenario.name)
         if why and self.scenario.name not in self.data("can").split():
             return why
@@ -221,14 +261,14 @@ def full(arch: Arch, kernel: str) -> list[Case]:
     for scenario, kdump in itertools.product(SCENARIOS, COMMON["kdump"]):
         ways = [case(scenario, arch, kernel=kernel, kdump=kdump, boot=b) for b in options_of(arch)["boot"]]
         ways = [c for c in ways if not c.impossible]
-        found += ways[:1] + [c for c in ways if c.unstopped != ways[0].unstopped][:1]
+        found += ways[:1] + [c for c in ways if (c.unstopped, c.stays) != (ways[0].unstopped, ways[0].stays)][:1]
     return found
 
 
 def in_slice(arch: Arch) -> list[Scenario]:
     """The scenarios that the slice runs on this architecture."""
     named = arch.get("tests", "slice").split()
-    return [s for s in SCENARIOS if not named or s.name in named]
+    return [s for s in SCENARIOS if (s.name in named if named else not s.rare)]
 
 
 def _named(arch: Arch, kernels: tuple[str, ...]) -> list[Case]:

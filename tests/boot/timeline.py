@@ -14,6 +14,7 @@ from boot import Run
 from evidence import Evidence
 
 BY_ITSELF = "by itself"
+HANGS = ("hang", "hang again")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +94,8 @@ def _stages(run: Run, e: Evidence) -> list[Span]:
     size = sum(len(line) + 1 for line in e.store)
     kept = f"store: {run.case.get('store')}, {size / 1024:.1f} KB" if e.store else "store: nothing"
     spans.append(Span("kmsg_dump", begun or 0, begun and (e.dump_end_us or begun), kept))
+    for name, h, us in zip(HANGS, e.hung, e.hangs_us):
+        spans.append(Span(name, us, us + h.ms * 1000, f"{h.step} on cpu{h.cpu}, cpu{h.heir} goes on"))
     if e.notifier_us is not None:
         spans.append(Span("notifiers", e.notifier_us, e.notifier_us))
     if run.case.get("kdump") == "yes":

@@ -12,18 +12,24 @@ import re
 
 import support
 from archs import Arch
-from evidence import Evidence
-from scenarios import Case
+from evidence import HANGING, Evidence
+from scenarios import DEADLINE_MS, Case
 
-CONTRACT = ("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10", "K11", "K12", "K15")
+CONTRACT = ("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10", "K11", "K12", "K14", "K15")
 
 # A stop that takes longer than this in guest time waits for something; the
 # ladder's own bounds are far below. Measured times are the benchmark's affair.
 STOP_MAX_US = 2_500_000
+# So is a takeover that comes so much later than its deadline: who stands by counts
+# 1 ms at the most for each time that its host CPU was away, however long that was.
+TAKEOVER_MAX_US = 30_000_000
 
 # A loser that a rung has stopped first was interrupted while it saved its registers,
 # or its host gave it no time; the rung that can do so comes after the first one's 10 ms.
 LOSER_US = 10_000
+
+# CRASH_STANDBYS in kernel/crash_stop_internal.h
+TAKEOVERS_MAX = 2
 
 # What a parked CPU runs through in kernel/; what it does in its backend is in the
 # architecture's crash_stop.conf.
@@ -68,7 +74,7 @@ class Judge:
 
 def _owner(j: Judge, case: Case, e: Evidence) -> None:
     owners = set(case.scenario.owners)
-    j.check("K1", {cpu for _, _, cpu in e.dumps} <= owners and e.owner in owners,
+    j.check("K1", {cpu for _, _, cpu in e.dumps} <= owners | {h.heir for h in e.hung} and e.owner in owners,
             f"the log was saved by CPU {sorted({c for _, _, c in e.dumps})}, expected one of {sorted(owners)}")
     purpose = [m for _, m in e.panics if "on purpose" in m or "in NMI" in m]
     j.check("K1", len(purpose) <= 1, f"{len(purpose)} CPUs went through a panic of their own")
@@ -112,6 +118,7 @@ def _parked(arch: Arch) -> str:
 
 def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
     running = case.unstopped - {e.owner}
+    unreached = {h.cpu for h in e.hung if not h.stopped}
     stop_in_time(j, e)
     j.check("K4", e.running_on is not None, "nobody looked whether the others stand still")
     ran_on(j, e, running)
@@ -119,11 +126,18 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
     if e.report is not None:
         # One that comes up behind the last signal may be named.
         named = e.not_stopped - set(case.scenario.hotplug)
-        j.check("K8", named == running, f"it names {sorted(named)} as not stopped, not {sorted(running)}")
+        # One that hung before the line was printed is in it.
+        left = running | unreached if case.scenario.hangs.startswith("stop") else running
+        j.check("K8", named == left, f"it names {sorted(named)} as not stopped, not {sorted(left)}")
         expected = case.cpus - 1
         others = {expected, expected - 1} if case.scenario.hotplug else {expected}
         j.check("K8", e.others in others, f"it speaks of {e.others} other CPUs, not of {expected}")
         j.check("K8", not case.stored or any(e.report in line for line in e.store), "the stored log has no report line")
+        # Not those that a reboot has stopped, before there was anything to watch.
+        how = set(re.findall(r"[(,] ?([a-z ]+) \d", e.report)) - set(arch.get("tests", "rungs_without_standby").split())
+        willing = bool(how) and not arch.get("impossible", "standby")
+        j.check("K14", ("; no standby" in e.report) != willing or case.scenario.reboot is not None,
+                f"{'nobody' if willing else 'somebody'} stands by")
     parked = re.compile(_parked(arch))
     # Not online when the others were stopped, and where such a CPU is.
     gone = case.scenario.hotplug if e.others == case.cpus - 2 else ()
@@ -134,9 +148,12 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
     if stays:
         j.check("K4", len(e.pcs) == 2 and all(len(r) == case.cpus for r in e.pcs),
                 "QEMU did not show every CPU twice")
+        owner = e.hung[-1].heir if e.hung else e.owner
         for cpu in range(case.cpus):
-            if cpu != e.owner and (cpu not in running or cpu in case.scenario.late):
-                seen = [r[cpu] for r in e.pcs if len(r) == case.cpus]
+            seen = [r[cpu] for r in e.pcs if len(r) == case.cpus]
+            if cpu in case.scenario.strays:
+                j.check("K14", set(seen) == {HANGING}, f"QEMU shows CPU {cpu} in {' and '.join(seen)}, not in {HANGING}")
+            elif cpu != owner and (cpu not in running | unreached or cpu in case.scenario.late):
                 j.check("K4", all(parked.fullmatch(f) or (cpu in gone and offline.fullmatch(f)) for f in seen),
                         f"QEMU shows CPU {cpu} in {' and '.join(seen)}")
 
@@ -193,13 +210,16 @@ def _dump(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
     j.check("K9", int(e.vmcoreinfo.get("NUMBER(crash_stop_cpus)", -1)) + 1 in cpus, "vmcoreinfo has no count of CPUs")
     j.check("K9", len(e.states) in cpus, "the states of the CPUs were not found through vmcoreinfo")
     if case.data("crash_cpus"):
-        free = int(case.data("crash_cpus")) - len(case.unstopped - {e.owner} - set(s.late))
+        lost = case.unstopped - {e.owner} - set(s.late) | {h.cpu for h in e.hung if not h.stopped} | set(s.strays)
+        free = min(int(case.data("crash_cpus")), case.cpus) - len(lost)
         j.check("K4", e.crash_cpus == free, f"the crash kernel has {e.crash_cpus} CPUs, and {free} were free for it")
     if len(e.notes) != case.cpus:
         return
     # Where the owner takes its registers itself, it does so as a loser does.
     expected = {e.owner: r"__crash_kexec|crash_test_\w+|crash_stop_\w+|sysrq\w*|vpanic|panic|"
                 + arch.get("registers", "loser", "-")}
+    expected |= {h.heir: expected[e.owner] for h in e.hung}
+    expected |= {h.cpu: r"crash_test_\w+" if h.stopped else "" for h in e.hung}
     spins = "|".join(filter(None, ("crash_test_wedged", arch.get("registers", "clock"))))
     expected |= {cpu: spins for cpu in s.wedged}
     if not s.loser_in_nmi:
@@ -235,6 +255,51 @@ def _hotplug(j: Judge, case: Case, e: Evidence) -> None:
 
 def _log(j: Judge, e: Evidence) -> None:
     j.check("K8", e.report is not None and any(e.report in line for line in e.log), "the log in the dump has no report line")
+
+
+def heirs(j: Judge, e: Evidence) -> None:
+    """K14: who goes on is another CPU each time, and the next to hang, if one does; not for ever."""
+    if e.hung:
+        j.check("K14", len(e.hung) <= TAKEOVERS_MAX, f"the crash was taken over {len(e.hung)} times")
+    for n, h in enumerate(e.hung):
+        j.check("K14", h.cpu != h.heir, f"CPU {h.heir} took over from itself")
+        j.check("K14", not n or h.cpu == e.hung[n - 1].heir, f"CPU {h.cpu} hung, and did not own the crash")
+
+
+def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
+    s = case.scenario
+    steps = [h.step for h in e.hung]
+    if not s.hangs:
+        if s.moves or e.hung:
+            j.check("K14", not e.hung, f"a step that moves was given up: {steps}")
+        return
+    expected = _hanging(case, boots_crash_kernel)
+    as_expected = len(steps) == len(expected) and all(map(re.fullmatch, expected, steps))
+    j.check("K14", as_expected, f"reported as hung: {steps}, expected {expected}")
+    j.check("K14", len(e.hangs_us) == len(expected), f"{len(e.hangs_us)} things hung")
+    heirs(j, e)
+    for n, h in enumerate(e.hung):
+        stays = case.stays or (n > 0 and arch.get("tests", "heir_stays") == "yes")
+        j.check("K14", h.stopped != stays, f"CPU {h.cpu} hung and was {'' if h.stopped else 'not '}stopped")
+        j.check("K14", h.heir not in s.strays, f"CPU {h.heir} hung while it stood by, and took over")
+    j.check("K14", e.strays == set(s.strays), f"CPUs {sorted(e.strays)} were made to hang, not {sorted(s.strays)}")
+    if e.hung and expected[0] == "kmsg_dump" and e.dump_end_us is not None and len(e.hangs_us) == 1:
+        late = e.dump_end_us - e.hangs_us[0] - 1000 * DEADLINE_MS
+        early = case.data("counts_delays") == "yes"
+        j.check("K14", early or 0 <= late <= TAKEOVER_MAX_US, f"the next dumper ended {late} us behind the deadline")
+    j.check("K14", not case.stored or s.hangs == "notifiers" or any("hung in step" in line for line in e.store),
+            "the stored log does not say what hung")
+    if boots_crash_kernel:
+        j.check("K14", e.crash_kernel_at is not None, "the crash kernel did not boot")
+    j.check("K14", e.restarted, "the machine did not restart")
+
+
+def _hanging(case: Case, boots_crash_kernel: bool) -> list[str]:
+    """The steps in which something hangs, in order."""
+    found = [case.scenario.hangs] if case.scenario.hangs != "notifiers" else []
+    if "notifier=hang" in case.scenario.act and (case.get("post") == "yes" or not boots_crash_kernel):
+        found.insert(0 if case.get("post") == "yes" else len(found), "notifiers")
+    return found
 
 
 def said_of_the_image(lines: list[str], words: tuple[str, ...] = IMAGE) -> list[str]:
@@ -283,6 +348,7 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     _losers(j, case, e)
     _stop(j, case, e, arch, booted)
     _order(j, case, e, booted)
+    _hang(j, case, e, arch, booted)
     if s.nested:
         _nested(j, case, e, booted)
     else:
@@ -298,7 +364,7 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     if not case.mute or e.crash_kernel_at is None:
         image(j, e, (BAD_IMAGE,) if s.image_is_bad else IMAGE)
     found = splats(e)
-    allowed = case.data("warns_unstopped") if case.unstopped else ""
+    allowed = case.data("warns_unstopped") if case.unstopped or case.stays else ""
     if not s.warns:
         found += [l for l in e.said if l.startswith("WARNING:") and not (allowed and re.search(allowed, l))]
     j.check("K12", not found, f"a splat: {found[:1]}")

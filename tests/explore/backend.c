@@ -7,9 +7,11 @@
  * state, so it is as little as the checks need: counts, no times and no order.
  */
 #include "explore.h"
+#include <crash_stop_internal.h>
 
 static struct {
 	int owner;			/* of the panic, once there is one; + 1 */
+	unsigned char takeovers;
 	unsigned char places[PLACES];
 	unsigned char raised[2][CRASH_RUNGS_MAX][NR_CPUS];
 	unsigned char after_stop[2];
@@ -19,20 +21,31 @@ static struct {
 		bool parked, resumed;
 		bool half_quiesced;	/* an NMI panicked on top of that; accepted */
 		unsigned char stopped;	/* mask of those that had when it began a rung */
+		bool owned;		/* the crash, before another CPU took it over */
+		unsigned char beside;	/* places that it came to afterwards */
 	} cpus[NR_CPUS];
 } seen;
 
 struct plan plan[NR_CPUS];
 bool backend_expects_image;
+unsigned int backend_takeovers;
 
 static int state(int cpu)
 {
 	return crash_stop_cpu[cpu].state.counter;
 }
 
+/* The claim of a takeover comes before panic_cpu follows it. */
+static int owner_now(void)
+{
+	int turn = crash_turn_cpu(crash_turn.counter);
+
+	return turn < 0 || panic_cpu.counter < 0 ? panic_cpu.counter : turn;
+}
+
 static bool owns_panic(int cpu)
 {
-	return panic_cpu.counter == cpu;
+	return owner_now() == cpu;
 }
 
 static bool reboots(int cpu)
@@ -46,9 +59,15 @@ void event(enum event what, int cpu, int arg)
 	case EV_PLACE:
 		if (seen.places[arg] < 255)
 			seen.places[arg]++;
-		/* A reboot passes the signals and the report line. */
-		MUST("K1", owns_panic(cpu) || (reboots(cpu) && arg >= PLACE_RAISE &&
-					       arg <= PLACE_REPORT));
+		/*
+		 * A reboot passes the signals and the report line. An owner that has been
+		 * taken over goes to the end of its stage, or of its ladder, unless it is
+		 * stopped before.
+		 */
+		MUST("K1", owns_panic(cpu) ||
+			   (seen.cpus[cpu].owned &&
+			    (arg < PLACE_REPORT || !seen.cpus[cpu].beside++)) ||
+			   (reboots(cpu) && arg >= PLACE_RAISE && arg <= PLACE_REPORT));
 		MUST("K6", arg < PLACE_DUMPER || crash_stop_result());
 		/* The message and the consoles come again, and so does a restart that faults. */
 		MUST("K7", arg < PLACE_NOTIFIER || arg == PLACE_RESTART || seen.places[arg] == 1);
@@ -154,10 +173,19 @@ static void park(enum crash_stop_why why)
 	machine_wait();
 }
 
+static bool can_stand_by(int how)
+{
+	int cpu = raw_smp_processor_id();
+
+	MUST("K14", state(cpu) == CRASH_CPU_QUIESCING);
+	MUST("K14", crash_stop_cpu[cpu].how == how);
+	return true;
+}
+
 static void after_stop(enum crash_stop_why why)
 {
-	MUST("K10", !seen.after_stop[why]);
-	seen.after_stop[why]++;
+	if (!seen.cpus[raw_smp_processor_id()].owned)
+		MUST("K10", !seen.after_stop[why]++);
 	if (why == CRASH_STOP_REBOOT)
 		seen.reboot_lost = panic_cpu.counter != PANIC_CPU_INVALID;
 	else
@@ -185,6 +213,7 @@ struct crash_stop_backend fake_backend = {
 	.capture = capture,
 	.quiesce = quiesce,
 	.park = park,
+	.can_stand_by = can_stand_by,
 	.after_stop = after_stop,
 	.before_crash_kernel = before_crash_kernel,
 };
@@ -268,6 +297,10 @@ void backend_init(void)
  */
 bool backend_time_is_up(int cpu)
 {
+	/* Who stands by before the stop has ended waits for nothing. */
+	if (state(cpu) == CRASH_CPU_STOPPED && !owns_panic(cpu) &&
+	    (!crash_stop_result() || seen.takeovers == backend_takeovers))
+		return false;
 	return crash_stop_cpu[cpu].note.counter != CRASH_NOTE_PLACING;
 }
 
@@ -277,12 +310,26 @@ static bool wedged(int cpu)
 	return plan[cpu].masked && plan[cpu].deaf[NMI];
 }
 
+/* A CPU that has stopped is the owner now, and all that it was seen to do begins anew. */
+static bool taken_over(void)
+{
+	int cpu = owner_now();
+
+	MUST("K14", ++seen.takeovers <= backend_takeovers);
+	MUST("K14", state(cpu) == CRASH_CPU_STOPPED);
+	memset(seen.raised[CRASH_STOP_PANIC], 0, sizeof(seen.raised[CRASH_STOP_PANIC]));
+	memset(&seen.cpus[cpu], 0, sizeof(seen.cpus[cpu]));
+	seen.cpus[seen.owner - 1].owned = true;
+	seen.after_stop[CRASH_STOP_PANIC] = 0;
+	return true;
+}
+
 void backend_check(void)
 {
 	int cpu, other, waits;
 
-	MUST("K1", !seen.owner || owns_panic(seen.owner - 1));
-	seen.owner = panic_cpu.counter + 1;
+	MUST("K1", !seen.owner || owns_panic(seen.owner - 1) || taken_over());
+	seen.owner = owner_now() + 1;
 	for (cpu = 0; cpu < machine_cpus(); cpu++) {
 		if (state(cpu) != CRASH_CPU_STOPPED || owns_panic(cpu))
 			continue;
@@ -319,7 +366,7 @@ static void check_stopped(int cpu)
 
 	MUST("K5", state(cpu) == CRASH_CPU_STOPPED);
 	MUST("K9", note.there && note.pid == NOTE_PID(cpu));
-	if (plan[cpu].program == program_panic && lost) {
+	if (plan[cpu].program == program_panic && lost && !seen.cpus[cpu].owned) {
 		MUST("K2", crash_stop_cpu[cpu].msg[0]);
 		MUST("K2", plan[cpu].capture_faults || note.ip == IP_HERE(IP_TASK(cpu)));
 	}
@@ -340,8 +387,9 @@ static bool store_was_locked(unsigned int dumper)
 void backend_check_end(void)
 {
 	const struct crash_stop_result *r = crash_stop_result();
-	int owner = panic_cpu.counter, ender = -1, cpu, nobody;
+	int owner = owner_now(), ender = -1, cpu, nobody;
 	unsigned int i;
+	int lost = seen.takeovers;
 	bool late;
 
 	if (machine_waits_forced(&nobody))
@@ -376,13 +424,13 @@ void backend_check_end(void)
 	}
 	if (owner < 0)
 		return;
-	/* What a fault hits is lost, and nothing else. */
+	/* What a fault or a hang hits is lost, and nothing else. */
 	for (i = 0; i < nr_dumpers; i++)
-		MUST("K7", seen.places[PLACE_DUMPER + i] == 1 || store_was_locked(i));
+		MUST("K7", seen.places[PLACE_DUMPER + i] == 1 || store_was_locked(i) || lost--);
 	if (backend_expects_image)
 		return;
 	for (i = 0; i < NR_NOTIFIERS; i++)
-		MUST("K7", seen.places[PLACE_NOTIFIER + i] == 1);
+		MUST("K7", seen.places[PLACE_NOTIFIER + i] == 1 || lost--);
 	for (i = 0; i < NR_LAST; i++)
 		MUST("K7", seen.places[PLACE_LAST + i] == 1);
 }

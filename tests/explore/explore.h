@@ -30,6 +30,7 @@ struct scenario {
 	const char *name;
 	void (*set)(void);
 	unsigned int faults;		/* that the owner may have, anywhere */
+	unsigned int dear;		/* so many surprises less will do */
 };
 
 /* machine.c */
@@ -70,6 +71,7 @@ void backend_check(void);	/* what holds always */
 void backend_check_end(void);	/* and when nothing can go on */
 bool backend_time_is_up(int cpu);
 extern bool backend_expects_image;
+extern unsigned int backend_takeovers;	/* how often a deadline may pass */
 
 /* scenarios.c */
 extern const struct scenario scenarios[];

@@ -99,12 +99,13 @@ static bool is_asked_for(const char *asked, const struct scenario *c, const char
 	       (len == strlen(c->name) && !strncmp(asked, c->name, len));
 }
 
-static unsigned int bound_for(unsigned int cpus, unsigned int bound)
+static unsigned int bound_for(const struct scenario *c, unsigned int cpus, unsigned int bound)
 {
 	unsigned int most = cpus == 2 ? BOUND_OF_2 : BOUND_OF_3;
 
 	if (deep)
-		most = cpus == 2 ? BOUND_NONE : BOUND_OF_3_DEEP;
+		most = cpus == 2 && !c->dear ? BOUND_NONE : BOUND_OF_3_DEEP;
+	most -= c->dear < most ? c->dear : most;
 	/* In turn: what nobody has asked for is not searched for a broken core either. */
 	if (first)
 		return bound < most ? bound : most;
@@ -133,7 +134,7 @@ static bool for_each(int nr_asked, char **asked, unsigned int bound)
 				replay(moves + 1);
 				return true;
 			}
-			if (!test_scenario(c, name, cpus, bound_for(cpus, bound)) && first)
+			if (!test_scenario(c, name, cpus, bound_for(c, cpus, bound)) && first)
 				return false;
 		}
 	}

@@ -20,6 +20,34 @@ static void owner_with_image(void)
 	owner();
 }
 
+/* A stage may take longer than its deadline, any of them, as far as the others can see. */
+static void standby(void)
+{
+	owner();
+	deadline_ms = 200;
+	backend_takeovers = 1;
+}
+
+static void standby_with_image(void)
+{
+	standby();
+	image();
+}
+
+/* And the old owner cannot be stopped. */
+static void standby_deaf(void)
+{
+	standby();
+	plan[0].deaf[NMI] = true;
+}
+
+/* And so may another one, of the new owner. */
+static void standbys(void)
+{
+	standby_with_image();
+	backend_takeovers = 2;
+}
+
 /* CPU 1 has its interrupts off: only the NMI reaches it. */
 static void masked(void)
 {
@@ -160,28 +188,32 @@ static void redirect(void)
 }
 
 const struct scenario scenarios[] = {
-	{ "owner", owner, 0 },
-	{ "image", owner_with_image, 0 },
-	{ "masked", masked, 0 },
-	{ "deaf", deaf, 0 },
-	{ "losers", losers, 0 },
-	{ "nmi-loser", nmi_loser, 0 },
-	{ "nmi-losers", nmi_losers, 0 },
-	{ "capture-faults", capture_faults, 0 },
-	{ "quiesce-faults", quiesce_faults, 0 },
-	{ "nested", owner, 1 },
-	{ "nested-image", owner_with_image, 1 },
-	{ "nested-losers", losers, 1 },
-	{ "reboot", reboot, 0 },
-	{ "reboots", reboots, 0 },
-	{ "reboot-panic", reboot_against_panic, 0 },
-	{ "reboot-nmi-panic", reboot_against_nmi_panic, 0 },
-	{ "dumping", dumping, 0 },
-	{ "dumping-deaf", dumping_deaf, 0 },
-	{ "online", online, 0 },
-	{ "offline", offline, 0 },
-	{ "oops-image", oops_with_image, 0 },
-	{ "oops", oops_without_image, 0 },
-	{ "redirect", redirect, 0 },
+	{ "owner", owner, 0, 0 },
+	{ "image", owner_with_image, 0, 0 },
+	{ "standby", standby, 0, 1 },
+	{ "standby-image", standby_with_image, 0, 1 },
+	{ "standby-deaf", standby_deaf, 0, 1 },
+	{ "standbys", standbys, 0, 1 },
+	{ "masked", masked, 0, 0 },
+	{ "deaf", deaf, 0, 0 },
+	{ "losers", losers, 0, 0 },
+	{ "nmi-loser", nmi_loser, 0, 0 },
+	{ "nmi-losers", nmi_losers, 0, 0 },
+	{ "capture-faults", capture_faults, 0, 0 },
+	{ "quiesce-faults", quiesce_faults, 0, 0 },
+	{ "nested", owner, 1, 0 },
+	{ "nested-image", owner_with_image, 1, 0 },
+	{ "nested-losers", losers, 1, 0 },
+	{ "reboot", reboot, 0, 0 },
+	{ "reboots", reboots, 0, 0 },
+	{ "reboot-panic", reboot_against_panic, 0, 0 },
+	{ "reboot-nmi-panic", reboot_against_nmi_panic, 0, 0 },
+	{ "dumping", dumping, 0, 0 },
+	{ "dumping-deaf", dumping_deaf, 0, 0 },
+	{ "online", online, 0, 0 },
+	{ "offline", offline, 0, 0 },
+	{ "oops-image", oops_with_image, 0, 0 },
+	{ "oops", oops_without_image, 0, 0 },
+	{ "redirect", redirect, 0, 0 },
 	{}
 };

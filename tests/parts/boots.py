@@ -21,7 +21,8 @@ import packages
 import report
 import scenarios
 import sources
-from archs import Arch
+from archs import Arch, choose
+from errors import Unusable
 from parts.common import Results, chosen, native
 from scenarios import Case
 
@@ -153,13 +154,29 @@ def _recorded(record: pathlib.Path, digest: str) -> list[dict]:
     return [r for r in map(json.loads, lines) if r["kernel"] == digest]
 
 
+def _repeated(args: argparse.Namespace, arch: Arch) -> list[Case]:
+    """The cases that are to be repeated on an architecture."""
+    known = scenarios.options_of(arch)["kernel"]
+    kernel = choose(f"kernel of {arch.name}", args.kernel or known[0], list(known))
+    names = [choose("scenario", name, list(scenarios.BY_NAME)) for name in args.scenario or scenarios.BY_NAME]
+    if not (cases := [c for c in scenarios.full(arch, kernel) if c.scenario.name in names]):
+        raise Unusable(f"{arch.name} can have none of {', '.join(names)}")
+    return cases
+
+
+def check(args: argparse.Namespace) -> None:
+    """Can what was asked of "repeat" be had? Said before anything is built."""
+    for arch in chosen(args):
+        _repeated(args, arch)
+
+
 def repeat(args: argparse.Namespace) -> Results:
-    """Every scenario on 7.3, with and without kdump, until the record has --times N of each on the same kernel."""
+    """Every scenario on the newest kernel, with and without kdump, until the record has --times N of each on the same kernel."""
     results: Results = []
     for arch in chosen(args):
-        cases = scenarios.full(arch, "7.3")
+        cases = _repeated(args, arch)
         kernel = kernel_of(cases[0])
-        record = sources.CACHE / f"repeat-{arch.name}.jsonl"
+        record = sources.CACHE / f"repeat-{arch.name}-{kernel.version}.jsonl"
         digest = kernel.digest
         so_far = _recorded(record, digest)
         todo = [case for n in range(args.times) for case in cases if sum(r["case"] == case.name for r in so_far) <= n]
@@ -182,19 +199,20 @@ def repeat(args: argparse.Namespace) -> Results:
                     print(f"[{done:4}/{len(todo)}] {time.monotonic() - started:.0f} s", flush=True)
         found = _recorded(record, digest)
         table = record.with_suffix(".txt")
-        table.write_text(_table(arch, cases, found))
+        table.write_text(_table(scenarios.full(arch, kernel.version), found))
         print(f"{table.read_text()}written to {table}", flush=True)
         results += [(f"{arch.name} {case.name}, every time",
                      "" if all(r["passed"] for r in found if r["case"] == case.name) else "not every time") for case in cases]
     return results
 
 
-def _table(arch: Arch, cases: list[Case], found: list[dict]) -> str:
+def _table(cases: list[Case], found: list[dict]) -> str:
     """What came of each case so far: guest time, and outside time to the crash kernel's first line."""
-    lines = [f"{arch.name + ', Linux 7.3':34} {'passed':>9} {'stopped in, median us':>22} {'slowest':>9} "
+    lines = [f"{cases[0].arch.name + ', Linux ' + cases[0].get('kernel'):34} {'passed':>9} {'stopped in, median us':>22} {'slowest':>9} "
              f"{'to kmsg_dump, us':>17} {'to the crash kernel, ms':>24}"]
     for name in (case.name for case in cases):
-        runs = [r for r in found if r["case"] == name]
+        if not (runs := [r for r in found if r["case"] == name]):
+            continue
         stop, dump, crash = ([r[key] for r in runs if r.get(key) is not None] for key in ("stop_us", "dump_us", "crash_us"))
         median = [f"{statistics.median(v) / unit:.0f}" if v else "-" for v, unit in ((stop, 1), (dump, 1), (crash, 1000))]
         lines.append(f"{name:34} {sum(r['passed'] for r in runs):4} of {len(runs):2} {median[0]:>22} "

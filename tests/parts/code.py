@@ -12,7 +12,7 @@ import packages
 import sources
 import support
 from archs import ROOT
-from parts.common import Results, call, from_tap
+from parts.common import Results, call, from_tap, outputs
 
 # Lines of one file; a core file is near 250, a backend near 120.
 CORE_LINES, ARCH_LINES = 280, 220
@@ -20,14 +20,14 @@ CORE_LINES, ARCH_LINES = 280, 220
 
 def unit(args: argparse.Namespace) -> Results:
     """The core's own files against a fake machine that misbehaves."""
-    out = sources.CACHE / "unit"
+    out = outputs("unit")
     code, text = call(["make", "-s", "-C", "tests/unit", f"O={out}", "check"])
     return from_tap(text, code, "the unit tests ran through")
 
 
 def mutants(args: argparse.Namespace) -> Results:
     """Broken variants of the core, each of which the unit tests must notice."""
-    code, text = call(["sh", "tests/unit/mutate.sh", str(sources.CACHE / "mutants")])
+    code, text = call(["sh", "tests/unit/mutate.sh", str(outputs("mutants"))])
     return from_tap(text, code, "every mutant was noticed", "mutant ", "survived")
 
 

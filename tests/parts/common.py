@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import pathlib
 import re
@@ -11,6 +12,7 @@ import subprocess
 import sys
 
 import archs
+import sources
 from archs import ROOT, Arch
 
 Results = list[tuple[str, str]]  # name, and why it failed or ""
@@ -20,6 +22,11 @@ def call(command: list[str], cwd: pathlib.Path = ROOT) -> tuple[int, str]:
     """Exit code, and what a command printed."""
     run = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     return run.returncode, run.stdout + run.stderr
+
+
+def outputs(name: str) -> pathlib.Path:
+    """Where this checkout compiles: make goes by time, and another checkout's objects may be younger than our sources."""
+    return sources.CACHE / "tests" / hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12] / name
 
 
 def from_tap(text: str, code: int, whole: str, prefix: str = "", bad: str = "failed") -> Results:

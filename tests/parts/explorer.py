@@ -7,14 +7,13 @@ import argparse
 import os
 import subprocess
 
-import sources
 from archs import ROOT
-from parts.common import Results, call, from_tap
+from parts.common import Results, call, from_tap, outputs
 
 
 def explore(args: argparse.Namespace) -> Results:
     """Interleavings of two CPUs and of three up to a bound (--all: two without one), and broken cores found out."""
-    out = sources.CACHE / "explore"
+    out = outputs("explore")
     # Meanwhile, since the one is bound by the processor and the other half by the compiler.
     broken = subprocess.Popen(["sh", "tests/unit/mutate.sh", str(out)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, env=os.environ | {"TESTS": "../explore", "PROVEN": "1"})

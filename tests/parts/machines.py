@@ -14,9 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import archs
 import packages
-import sources
 from archs import ROOT
-from parts.common import Results
+from parts.common import Results, outputs
 
 UNIT = ROOT / "tests/unit"
 USER_PACKAGES = ("qemu-user-static",)
@@ -78,7 +77,7 @@ def targets(args: argparse.Namespace) -> dict[str, list[Target]]:
 
 def _unit(target: Target, **settings: str) -> tuple[dict[str, bool], str]:
     """Which cases passed, and what the run said of the others."""
-    out = sources.CACHE / "unit" / re.sub(r"\W", "-", target.title)
+    out = outputs("unit") / re.sub(r"\W", "-", target.title)
     line = ["make", "-s", "-C", str(UNIT), f"O={out}", f"MACHINE={target.machine}", *target.make, "all"]
     run = subprocess.run(line, capture_output=True, text=True)
     if run.returncode:

@@ -159,6 +159,18 @@ class Finds(unittest.TestCase):
         self.assertEqual(findings({"helper": "call deep; ret", "deep": "call helper; ret"}),
                          ["comes back to itself: helper -> deep -> helper"])
 
+    def test_a_recursion_that_ends(self) -> None:
+        ends = DATA + "\n[once deep]\nfunctions = deep\ncontract = K14\nwhy = counted\n"
+        goes = {"helper": "sub $0x10,%rsp; call deep; ret", "deep": "sub $0x20,%rsp; call helper; ret"}
+        audit = walked({**SLEEPS, **FINE, **goes}, ends).run()
+        self.assertEqual(audit.findings, [])
+        # Its second time is not there, what is above that twice.
+        self.assertEqual(audit.deepest[0][2], ["panic 16", "crash_stop_other_cpus 72", "helper 24", "deep 40", "helper 24"])
+
+    def test_what_ends_no_recursion(self) -> None:
+        stale = DATA + "\n[once helper]\nfunctions = helper\ncontract = K14\nwhy = counted\n"
+        self.assertEqual(findings({}, stale), ["test.audit: [once helper] ends no recursion"])
+
 
 class Stack(unittest.TestCase):
     """The deepest chain, from the prologues."""

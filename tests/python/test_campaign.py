@@ -32,7 +32,7 @@ class Drawn(unittest.TestCase):
         self.assertEqual(faults.draw(X86, "7.3", 3),
                          ("panic=3", "boot=nokaslr", "reboot=0", "alsonmi=1", "lock=2", "slow=1"))
         self.assertEqual(faults.draw(ARM64, "6.12", 2), ("hardirq=0", "kdump=yes", "boot=crash-smp",
-                                                         "also=3", "dumper=bug", "notifier=panic", "stagger=600"))
+                                                         "also=3", "dumper=bug", "notifier=hang", "stagger=600"))
 
     def test_seeds_differ(self) -> None:
         self.assertEqual(len({faults.draw(X86, "7.3", s) for s in SEEDS}), len(SEEDS))

@@ -135,6 +135,16 @@ class Good(Console):
         code, out = self.judged(board("wedged-kdump").replace("elfcorehdr=0x2f000000", "quiet"))
         self.assertEqual((code, self.line(out, "K6")), (EXIT_HELD, "cannot be told"), out)
 
+    def test_a_hang_that_was_given_up(self) -> None:
+        hung = ('[    1.2] crash_stop: CPU 1 hung in step "kmsg_dump" (mtdoops_do_dump [mtdoops]) for 10000 ms, CPU 2 goes on behind it\n'
+                "[    1.2] Kernel panic - not syncing: CPU 1 hung\n")
+        text = board("plain")
+        at = text.index("\n", text.index("other CPUs stopped")) + 1
+        code, out = self.judged(text[:at] + hung + text[at:])
+        self.assertEqual((code, self.line(out, "K14"), self.line(out, "K1")), (EXIT_HELD, "holds", "holds"), out)
+        self.assertIn("nothing has hung on the owner", self.judged(text)[1])
+        self.assertIn("no CPU could stand by", self.judged(re.sub(r"(CPUs stopped .*\))", r"\1; no standby", text))[1])
+
     def test_lock_debugging_tells_of_the_crash_path(self) -> None:
         text = board("plain").replace("smp: Brought", "Lock dependency validator: Copyright\n[    0.1] smp: Brought")
         self.assertEqual(self.line(self.judged(text)[1], "K12"), "holds")
@@ -203,6 +213,10 @@ class Broken(Console):
 
     def test_a_dumper_twice(self) -> None:
         self.broken("K7", "went through twice", "dumper-fault-kdump", r"^(\[.*nested panic in step.*\n)", r"\1\1", 1)
+
+    def test_it_hangs_for_good(self) -> None:
+        self.broken("K14", "nothing follows the hang", "plain", r"(?s)^(\[[^\n]*)crash_stop: no crash kernel is loaded\n.*",
+                    r'\1crash_stop: CPU 1 hung in step "flush" (panic) for 60000 ms, CPU 2 goes on behind it\n')
 
     def test_nothing_is_said_of_the_image(self) -> None:
         self.broken("K11", "what became of the crash kernel", "plain", r"^\[.*no crash kernel is loaded\n", "")

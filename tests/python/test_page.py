@@ -10,6 +10,7 @@ import chart
 import page
 import svg
 import timeline
+from evidence import Hang
 from timeline import Lane, Span, Timeline
 
 CASES = ("three", "wedged-kdump")
@@ -56,6 +57,14 @@ class Facts(unittest.TestCase):
         stages = {s.name: s.end_us for s in timeline.of(runs.recorded("wedged-kdump", False)).stages}
         self.assertIsNone(stages["kmsg_dump"])
         self.assertGreater(stages["crash kernel"], 0)
+
+    def test_hang_that_was_given_up(self) -> None:
+        run = runs.recorded("wedged-kdump")
+        run.evidence.hung = [Hang(1, "kmsg_dump", 1000, True, 2)]
+        run.evidence.hangs_us = [40_000]
+        hang = next(s for s in timeline.of(run).stages if s.name == "hang")
+        self.assertEqual((hang.start_us, hang.end_us), (40_000, 1_040_000))
+        self.assertIn("kmsg_dump on cpu1, cpu2 goes on", page.render([[run]]))
 
     def test_cpu_that_runs_on(self) -> None:
         lanes = timeline.of(runs.recorded("unreachable-kdump")).lanes

@@ -41,7 +41,7 @@ class Good(unittest.TestCase):
 
     def test_lines_that_are_exercised(self) -> None:
         lines = judge("wedged-kdump", log("wedged-kdump")).lines
-        self.assertEqual({k for k, v in lines.items() if v}, {"K1", "K3", "K4", "K6", "K7", "K8", "K9", "K11", "K12"})
+        self.assertEqual({k for k, v in lines.items() if v}, {"K1", "K3", "K4", "K6", "K7", "K8", "K9", "K11", "K12", "K14"})
 
 
 class Bad(unittest.TestCase):
@@ -126,6 +126,32 @@ class Bad(unittest.TestCase):
 
     def test_slow_stop(self) -> None:
         self.fails("plain", "K3", re.sub(r"stopped in \d+ us", "stopped in 9000000 us", log("plain")))
+
+    def test_nobody_stands_by(self) -> None:
+        self.fails("plain", "K14", re.sub(r"(other CPUs stopped in \d+ us \([^)]*\))", r"\1; no standby", log("plain")))
+
+    def test_a_takeover_though_nothing_hangs(self) -> None:
+        hung = 'crash_stop: CPU 1 hung in step "kmsg_dump" (first_dump) for 10000 ms, CPU 2 goes on behind it\n[   1.0] '
+        self.fails("plain", "K14", log("plain").replace("crash_test: dump ends", hung + "crash_test: dump ends", 1))
+
+    def test_a_hang_behind_which_nobody_goes_on(self) -> None:
+        found = judge("dumper-hang", log("plain"))
+        self.assertTrue(any(r.startswith("K14: reported as hung: []") for r in found.reasons), found.reasons)
+
+    def test_who_goes_on(self) -> None:
+        hung = [evidence.Hang(1, "kmsg_dump", 1000, True, 2), evidence.Hang(2, "kmsg_dump", 1000, True, 0)]
+        bad = {"CPU 1 took over from itself": [evidence.Hang(1, "kmsg_dump", 1000, True, 1)],
+               "CPU 3 hung, and did not own": [hung[0], evidence.Hang(3, "kmsg_dump", 1000, True, 0)],
+               "was taken over 3 times": [*hung, evidence.Hang(0, "kmsg_dump", 1000, True, 3)]}
+        for why, hangs in {"": hung, **bad}.items():
+            j = verdict.Judge()
+            verdict.heirs(j, evidence.Evidence(hung=hangs))
+            self.assertEqual(any(why in r for r in j.reasons), bool(why), j.reasons)
+
+    def test_what_hung_in_a_module(self) -> None:
+        line = 'crash_stop: CPU 1 hung in step "kmsg_dump" (mtdoops_do_dump [mtdoops]) for 10000 ms and did not stop, CPU 2 goes on behind it'
+        facts = evidence.gather(Transcript("", [(0.0, "guest: first kernel"), (0.0, line)]), ARCH, evidence.Symbols(RECORDED / "kernel.map"))
+        self.assertEqual(facts.hung, [evidence.Hang(1, "kmsg_dump", 10000, False, 2)])
 
     def test_a_rung_is_not_usable(self) -> None:
         self.fails("plain", "K3: debugfs says", log("plain").replace("rung nmi: usable", "rung nmi: not usable"))

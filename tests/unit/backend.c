@@ -8,6 +8,7 @@
  * and in which order.
  */
 #include "test.h"
+#include "crash_stop_internal.h"
 
 #define EVENTS_MAX	1024
 #define LATENCY_NS	(2 * US)
@@ -86,9 +87,21 @@ static int state(int cpu)
 	return crash_stop_cpu[cpu].state.counter;
 }
 
+/* The claim of a takeover comes before panic_cpu follows it. */
 static bool owns_panic(int cpu)
 {
-	return panic_cpu.counter == cpu;
+	int turn = crash_turn_cpu(crash_turn.counter);
+
+	return panic_cpu.counter == cpu && (turn < 0 || turn == cpu);
+}
+
+static bool fake_can_stand_by(int how)
+{
+	int cpu = raw_smp_processor_id();
+
+	CHECK_INT(how, crash_stop_cpu[cpu].how);
+	CHECK_INT(state(cpu), CRASH_CPU_QUIESCING);
+	return !plan[cpu].busy;
 }
 
 /* With a seed the end of the run may come between the two. */
@@ -131,8 +144,15 @@ static void fake_raise(const struct cpumask *mask, int rung)
 {
 	int cpu, this_cpu = raw_smp_processor_id();
 	bool panic = owns_panic(this_cpu);
+	static int last_owner = -1;
 	unsigned int i;
 	u64 ns;
+
+	/* Who has taken over raises anew. */
+	if (panic && last_owner != this_cpu)
+		memset(raised[panic], 0, sizeof(raised[panic]));
+	if (panic)
+		last_owner = this_cpu;
 
 	CHECK(!machine_irqs_on());
 	CHECK(!cpumask_empty(mask));
@@ -270,6 +290,7 @@ struct crash_stop_backend fake_backend = {
 	.capture = fake_capture,
 	.quiesce = fake_quiesce,
 	.park = fake_park,
+	.can_stand_by = fake_can_stand_by,
 	.after_stop = fake_after_stop,
 	.before_crash_kernel = fake_before_crash_kernel,
 };

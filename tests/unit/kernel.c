@@ -10,6 +10,7 @@
 static atomic_t panic_redirect_cpu = ATOMIC_INIT(PANIC_CPU_INVALID);
 static note_buf_t notes[NR_CPUS];
 static struct kimage image;
+extern unsigned int *shim_param_dumper_ms, *shim_param_notifier_ms, *shim_param_step_ms;
 
 atomic_t panic_cpu = ATOMIC_INIT(PANIC_CPU_INVALID);
 int panic_timeout = -1;
@@ -22,7 +23,9 @@ struct atomic_notifier_head panic_notifier_list;
 
 unsigned int faults[PLACES], visits[PLACES];
 u64 place_ns[PLACES];
+unsigned int deadline_ms;
 void (*at_place)(unsigned int where);
+void (*at_access)(const atomic_t *v);
 void (*in_placeholder)(void);
 enum fault fault_kind;
 bool post_notifiers, print_backtrace, kexec_locked, kexec_returns;
@@ -65,6 +68,11 @@ static void step(enum crash_step step, enum place where)
 {
 	if (crash_step(step))
 		place(where);
+}
+
+void show_regs(struct pt_regs *regs)
+{
+	printk(KERN_EMERG "RIP: %lu\n", regs->ip);
 }
 
 void crash_save_vmcoreinfo(void)
@@ -403,6 +411,7 @@ enum machine_end kernel_boot(void)
 {
 	unsigned int i;
 
+	*shim_param_dumper_ms = *shim_param_notifier_ms = *shim_param_step_ms = deadline_ms;
 	for (i = 0; i < NR_NOTIFIERS; i++) {
 		notifiers[i].notifier_call = notify;
 		notifiers[i].next = i + 1 < NR_NOTIFIERS ? &notifiers[i + 1] : lasts;

@@ -47,9 +47,9 @@ mutants()
 	loser_counts_for_a_rung|crash_stop_cpu|s/crash_stop_here(regs, CRASH_BY_ITSELF)/crash_stop_here(regs, 0)/
 	online_cpu_runs_on|crash_stop_cpu|/^void crash_stop_cpu_online/,$s/if (crash_stop_wanted())/if (0)/
 	poll_does_not_park|crash_stop_cpu|s/if (panic_mutex_is_lost() || crash_stop_wanted())/if (0)/
-	no_placeholder|crash_stop|s/crash_stop_placeholder(cpu);/;/
-	placeholder_by_a_reboot|crash_stop|s/if (why == CRASH_STOP_PANIC && /if (/
-	placeholder_only_for_the_running|crash_stop|s/for_each_cpu(cpu, &l->seen)$/for_each_cpu(cpu, \&l->left)/
+	no_placeholder|crash_stop_report|s/crash_stop_placeholder(cpu);/;/
+	placeholder_only_for_the_running|crash_stop_report|s/^\t\tfor_each_cpu(cpu, &l->seen)$/\t\tfor_each_cpu(cpu, \&l->left)/
+	placeholder_by_a_reboot|crash_stop_report|s/if (why == CRASH_STOP_PANIC && /if (/
 	budget_not_restarted|crash_stop|s/crash_collect(l, rung) || patient ?/(crash_collect(l, rung), patient) ?/
 	rung_without_an_end|crash_stop|s/ && rung_ns < max_ns)/)/
 	no_patience_for_kmsg_dump|crash_stop|s/next && next->reaches_masked &&/0 \&\&/
@@ -60,10 +60,10 @@ mutants()
 	offline_cpu_is_waited_for|crash_stop|s/} else if (!cpu_online(cpu)) {/} else if (0) {/
 	offline_cpu_is_counted|crash_stop|s/cpumask_clear_cpu(cpu, &l->seen);/;/
 	remote_stop_ignored|crash_stop|s/rung && rung->stopped &&/0 \&\&/
-	reboot_not_inherited|crash_stop|s/if (!l->next_rung) {/if (0) {/
+	reboot_not_inherited|crash_stop|s/why == CRASH_STOP_PANIC \&\& !l->next_rung/0/
 	inherits_itself|crash_stop|s/cpumask_of(this_cpu)/\&(struct cpumask){}/
 	reboot_goes_on_in_a_panic|crash_stop|/^\t\tif (panic_mutex_is_lost())/,+1d
-	held_up_reboot_speaks_for_the_panic|crash_stop|/^\tcrash_climb(l, why);/,/crash_sum_up/s/if (panic_mutex_is_lost())/if (0)/
+	held_up_reboot_speaks_for_the_panic|crash_stop|/^\tcrash_climb(l, why);/,/crash_stop_sum_up/s/if (panic_mutex_is_lost())/if (0)/
 	second_reboot_goes_on|crash_stop|s/&& old != this_cpu)/\&\& old == this_cpu)/
 	second_reboot_gets_the_result|crash_stop|s/if (why == CRASH_STOP_REBOOT &&$/if (why == CRASH_STOP_REBOOT \&\& !l->done \&\&/
 	ladder_climbed_again|crash_stop|s/if (l->done)/if (0)/
@@ -76,38 +76,38 @@ mutants()
 	rung_that_reaches_masked_counts_unusable|crash_stop_rungs|s/usable && rung->reaches_masked/rung->reaches_masked/
 	faulty_raise_not_waited_for|crash_stop|s/^\tif (l->next_rung)$/\tif (0)/
 	interrupts_stay_off|crash_stop|s/local_irq_restore(flags);//
-	stopper_not_set|crash_stop|s/^\t\tatomic_set(&crash_stopper, this_cpu);//
-	still_clock_never_ends|crash_clock|s/ns = NSEC_PER_USEC;/ns = 0;/
-	slow_clock_never_ends|crash_clock|s/ns = max_t(s64, ns, CRASH_POLL_MIN_NS);//
+	stopper_not_set|crash_stop|s/^\t\tatomic_set(&crash_stopper, raw_smp_processor_id());/\t\t;/
+	still_clock_never_ends|crash_clock|s/ns = us \* NSEC_PER_USEC;/ns = 0;/
+	slow_clock_never_ends|crash_clock|s/ns = max_t(s64, ns, us \* CRASH_POLL_MIN_NS);//
 	jump_of_the_clock_counts|crash_clock|s/CRASH_POLL_MAX_US \* NSEC_PER_USEC/INT64_MAX/
 	ticks_count_twice|crash_clock|s/clock->still_ns += ns;//
-	step_stored_after_entry|crash_step|s/^\tcrash.step = step;/\tstatic enum crash_step late; crash.step = late; late = step;/
-	part_not_advanced|crash_step|s/crash.part = cursor + 1;//
-	part_kept_for_the_next_walk|crash_step|s/^\tcrash.part = 0;//
-	cursor_not_reset|crash_step|s/crash.cursor = 0;//
+	step_stored_after_entry|crash_step|s/{ step, part, what };/{ crash_now()->step, part, what };/
+	part_not_advanced|crash_step|s/crash_part_begins(now->step, cursor, what);/crash_part_begins(now->step, now->part, what);/
+	part_kept_for_the_next_walk|crash_step|s/crash_part_begins(step, 0, NULL);/crash_part_begins(step, crash_now()->part, NULL);/
+	cursor_not_reset|crash_step|s/^\tthis_cpu_ptr(&crash_pass)->cursor = 0;//
 	stop_is_no_walk|crash_step|s/BIT(CRASH_STOP) | //
-	nested_without_an_end|crash_step|s/++crash.nested > CRASH_NESTED_MAX/0/
+	nested_without_an_end|crash_step|s/++crash_nested > CRASH_NESTED_MAX/0/
 	bail_out_forgets_the_crash_kernel|crash_step|s/if (beyond == 1 &&/if (0 \&\&/
-	bail_out_runs_dumpers|crash_step|s/crash.part = UINT_MAX;//
-	oops_runs_dumpers_on_the_owner|crash_step|s/reason != KMSG_DUMP_PANIC ||//
-	dump_outside_its_step|crash_step|s/|| crash.step != CRASH_DUMP//
-	leaves_kmsg_dump_and_runs_on|crash_step|/^void crash_dump_end/,$s/crash_stop_poll(NULL);/;/
-	takes_a_lock_after_the_stop|crash_step|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
+	bail_out_runs_dumpers|crash_step|s/crash_part_begins(CRASH_DUMP, UINT_MAX, now->what);/crash_part_begins(CRASH_DUMP, 0, now->what);/
+	oops_runs_dumpers_on_the_owner|crash_notify|s/reason != KMSG_DUMP_PANIC ||//
+	dump_outside_its_step|crash_step|s/if (crash_now()->step != step)/if (0)/
+	leaves_kmsg_dump_and_runs_on|crash_notify|/^void crash_dump_end/,$s/crash_stop_poll(NULL);/;/
+	takes_a_lock_after_the_stop|crash_notify|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
 	last_notifiers_come_early|crash_notify|s/last == (nb->priority == INT_MIN)/true/
 	consoles_forgotten_before_the_crash_kernel|crash_stop_dump|s/crash_show(CRASH_KEXEC);//
-	consoles_on_the_shortest_way|crash_step|s/if (crash.nested <= CRASH_NESTED_MAX)/if (1)/
-	shortest_way_forgets_the_crash_kernel|crash_step|s/crash.cursor = max(crash.cursor, crash.part);/;/
-	fault_before_the_crash_kernel_is_the_last|crash_step|s/crash.step <= CRASH_KEXEC/crash.step < CRASH_KEXEC/
-	crash_kernel_begun_twice_on_the_shortest_way|crash_step|s/crash.what != (void \*)crash_stop_before_crash_kernel)/1)/
-	crash_kernel_walked_anew|crash_step|s/if (crash.step < CRASH_KEXEC)/if (1)/
-	nested_message_names_the_way_out|crash_step|s/\\n", name/\\n", crash_step_names[crash.step]/
-	nested_message_has_no_time|crash_step|s/^\tcrash_part_begins(crash.what);//
-	part_has_the_time_of_the_last|crash_step|s/^\tcrash_part_begins(what);/\tcrash.what = what;/
-	step_has_the_time_of_the_last|crash_step|s/^\tcrash_part_begins(NULL);/\tcrash.what = NULL;/
-	step_keeps_the_name_of_the_last_part|crash_step|s/^\tcrash_part_begins(NULL);/\tcrash_part_begins(crash.what);/
-	part_is_never_late|crash_step|s/return crash.clock.ns >.*/return false;/
+	consoles_on_the_shortest_way|crash_step|s/if (crash_nested <= CRASH_NESTED_MAX)/if (1)/
+	shortest_way_forgets_the_crash_kernel|crash_step|s/^\tpass->cursor = max.*/\t(void)pass;/
+	fault_before_the_crash_kernel_is_the_last|crash_step|s/now->step <= CRASH_KEXEC/now->step < CRASH_KEXEC/
+	crash_kernel_begun_twice_on_the_shortest_way|crash_step|s/now->what != (void \*)crash_stop_before_crash_kernel)/1)/
+	crash_kernel_walked_anew|crash_step|s/if (now->step < CRASH_KEXEC)/if (1)/
+	nested_message_names_the_way_out|crash_step|s/\\n", name/\\n", crash_step_names[crash_now()->step]/
+	nested_message_has_no_time|crash_step|s/^\tcrash_part_begins(at.step, at.part, at.what);//
+	part_has_the_time_of_the_last|crash_step|/^bool crash_substep/,/^}/s/crash_part_begins(.*/*crash_stage_of(atomic_read(\&crash_turn)) = (struct crash_stage){ now->step, cursor, what };/
+	step_has_the_time_of_the_last|crash_step|/^bool crash_step(/,/^}/s/crash_part_begins(.*/*crash_stage_of(atomic_read(\&crash_turn)) = (struct crash_stage){ step, 0, NULL };/
+	step_keeps_the_name_of_the_last_part|crash_step|s/crash_part_begins(step, 0, NULL);/crash_part_begins(step, 0, crash_now()->what);/
+	part_is_never_late|crash_step|s/return clock->ns >.*/return false;/
 	part_is_late_for_everybody|crash_step|/^bool crash_part_late/,/^}/s/if (!panic_mutex_is_mine())/if (0)/
-	part_waits_for_a_still_clock|crash_step|s/crash_clock_poll(&crash.clock);/crash.clock.ns = sched_clock() - crash.clock.last_ns;/
+	part_waits_for_a_still_clock|crash_step|s/^\tcrash_clock_poll(clock);/\tclock->ns = sched_clock() - clock->last_ns;/
 	console_walk_is_a_step|crash_step|s/BIT(CRASH_SHOW) | //
 	rest_of_consoles_is_a_step|crash_step|s/BIT(CRASH_SHOW_REST) | //
 	crash_kernel_is_a_step|crash_step|s/BIT(CRASH_KEXEC) | //
@@ -122,7 +122,6 @@ mutants()
 	vmcoreinfo_forgotten|crash_stop_dump|s/^\t\tcrash_save_vmcoreinfo();/\t\t;/
 	crash_kernel_begun_twice|crash_stop_dump|s/return crash_substep(crash_stop_before_crash_kernel)/return true/
 	firmware_dump_begun_twice|crash_stop_dump|s/ && crash_substep(backend->firmware_dump)//
-	firmware_dump_costs_the_lock|crash_stop_dump|s/^\t\tkept = locked;//
 	image_never_verified|crash_stop_dump|s/backend->verifies_image/0/
 	image_always_verified|crash_stop_dump|s/backend->verifies_image/1/
 	kept_lock_forgotten|crash_stop_dump|s/kept = locked;//
@@ -150,6 +149,45 @@ mutants()
 	mask_keeps_stopped_cpus|crash_stop_report|s/set_cpu_online(cpu, false)//
 	backtrace_asks_the_stopped|crash_stop_report|s/(crash_stop_begun() &&/(0 \&\&/
 	backtrace_asks_losers|crash_stop_report|s/if (crash_stop_cpu_stopped(cpu) ||/if (/
+	dumper_of_a_lost_owner_runs|crash_notify|/^bool crash_dump_part/,/^}/s/crash_stop_poll(NULL);/;/
+	old_owner_is_waited_for_in_kmsg_dump|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&per_cpu.*//
+	old_owner_may_begin_to_dump|crash_stop|s,INT_MIN / 2,0,
+	old_owner_is_not_counted|crash_stop|s/^\t\tcpumask_or(&all->seen.*//
+	late_owner_is_left|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->left);//
+	new_owner_is_counted|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);//
+	unreachable_owner_counts_as_stopped|crash_stop|s/^\t\tcpumask_or(&all->left.*//
+	everybody_is_stopped_again|crash_stop|s/cpumask_copy(&l->seen, &all->seen);//
+	passes_share_a_cursor|crash_step|s/this_cpu_ptr(&crash_pass)/(\&crash_pass[0])/
+	old_owner_goes_on|crash_step|/^static int crash_my_turn/,/^}/s/crash_stop_self(NULL);/;/
+	old_owner_wins_its_next_stage|crash_step|s/} while (!atomic_try_cmpxchg(&crash_turn, &old, new));/} while (0);\n\tatomic_set(\&crash_turn, new);/
+	extension_is_no_move|crash_step|/^void crash_step_extend/,/^}/s/if (panic_mutex_is_mine())/if (0)/
+	takeover_without_a_claim|crash_standby|/^static void crash_take_over/,/^}/s/^\t\treturn;/\t\tatomic_set(\&crash_turn, mine);/
+	takeover_in_the_wrong_slot|crash_standby|s/turn + CRASH_TURN_SLOTS)/turn + 1)/
+	takeover_keeps_the_owner|crash_standby|s/^\tatomic_set(&panic_cpu, this_cpu);//
+	takeover_stays_stopped|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_RUNNING);//
+	takeover_looks_nested|crash_standby|s/^\tcrash_taken_over = true;//
+	takeover_hides_the_next_fault|crash_step|s/^\t\tcrash_taken_over = false;.*/\t\t;/
+	old_registers_of_the_new_owner|crash_standby|s/^\tatomic_set(&me->note, CRASH_NOTE_PLACEHOLDER);//
+	registers_of_the_hung_cpu_are_not_shown|crash_standby|s/^\t\tshow_regs(regs);/\t\t;/
+	hang_without_an_end|crash_standby|s/^\t\t\tcrash_take_over(turn, ms);/\t\t\t;/
+	deadline_of_nothing|crash_standby|s/if (ms && clock.ns/if (clock.ns/
+	deadline_not_begun_anew|crash_standby|s/if (!ms || turn != seen)/if (!ms)/
+	stop_counts_for_what_follows|crash_standby|s/if (!ms || turn != seen)/if (turn != seen)/
+	end_of_the_stop_is_not_watched|crash_standby|s/ && !crash_stop_result())/)/
+	watch_for_ever|crash_standby|s/if (crash_standby_over(&at))/if (0)/
+	way_into_the_crash_kernel_is_watched|crash_standby|s/^\t       (at->step == CRASH_KEXEC && at->what == (void \*)crash_stop_before_crash_kernel);/\t       0;/
+	nmi_ends_the_watch|crash_stop_cpu|s/^\tcrash_standby_watch();/\tif (old < CRASH_CPU_STOPPED)\n\t\tcrash_standby_watch();/
+	parked_cpu_stands_by|crash_stop_cpu|s/old < CRASH_CPU_STOPPED && //
+	owner_stands_by_again|crash_standby|s/^\t\*stands_by = false;//
+	one_standby|crash_standby|s/if (old == CRASH_STANDBYS)/if (old == CRASH_STANDBYS - 1)/
+	three_standbys|crash_standby|s/if (old == CRASH_STANDBYS)/if (old == CRASH_STANDBYS + 1)/
+	takeover_stays_offline|crash_standby|s/^\tset_cpu_online(this_cpu, true);//
+	standby_that_the_backend_refuses|crash_standby|s/^\t    !backend->can_stand_by(how))/\t    0)/
+	short_deadline_counts|crash_standby|s/max_t(unsigned int, ms, CRASH_DEADLINE_MIN_MS)/ms/
+	firmware_dump_is_watched|crash_standby|s/^\t    (firmware && at->what == firmware))/\t    0)/
+	no_standby_is_not_said|crash_stop_report|s/"; no standby"/""/
+	no_standby_though_switched_off|crash_standby|s/return !crash_standby_off() && !/return !/
+	registers_of_an_oops_for_the_new_owner|crash_stop_dump|s/!regs && crash_regs_cpu == raw_smp_processor_id()/!regs/
 	END
 }
 

@@ -57,7 +57,10 @@ void machine_point(void);
 
 typedef struct { int counter; } atomic_t;
 #define ATOMIC_INIT(i)		{ (i) }
-#define ATOMIC_OP(op, v, ...)	(machine_point(), __atomic_##op(&(v)->counter, __VA_ARGS__))
+/* A test can hold a CPU up right before an access. */
+extern void (*at_access)(const atomic_t *v);
+#define ATOMIC_OP(op, v, ...)	(machine_point(), at_access ? at_access(v) : (void)0, \
+				 __atomic_##op(&(v)->counter, __VA_ARGS__))
 #define atomic_read(v)		ATOMIC_OP(load_n, v, __ATOMIC_RELAXED)
 #define atomic_read_acquire(v)	ATOMIC_OP(load_n, v, __ATOMIC_ACQUIRE)
 #define atomic_set(v, i)	ATOMIC_OP(store_n, v, i, __ATOMIC_RELAXED)
@@ -94,6 +97,8 @@ extern struct cpumask shim_online;
 #define cpumask_andnot(to, a, b)	\
 	({ cpumask_copy(to, &(struct cpumask){ CPUMASK_BITS(a) & ~CPUMASK_BITS(b) }); \
 	   !cpumask_empty(to); })
+#define cpumask_or(to, a, b)		\
+	((void)CPUMASK_OP(store_n, to, CPUMASK_BITS(a) | CPUMASK_BITS(b)))
 #define cpumask_empty(m)		(!CPUMASK_BITS(m))
 #define cpumask_pr_args(m)		NR_CPUS, (m)
 static inline unsigned int cpumask_next(int cpu, const struct cpumask *m)
@@ -212,6 +217,7 @@ void final_note(u32 *buf);
 void crash_setup_regs(struct pt_regs *to, struct pt_regs *from);
 
 void crash_save_vmcoreinfo(void);
+void show_regs(struct pt_regs *regs);
 
 /* As in the kernel, since the length of each line is what counts. */
 void vmcoreinfo_append_str(const char *fmt, ...);

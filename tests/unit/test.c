@@ -180,7 +180,7 @@ int main(void)
 {
 	const struct test * const all[] = {
 		ladder_tests, late_tests, clock_tests, dump_tests, owner_tests, nested_tests,
-		kexec_tests, reboot_tests, hotplug_tests, rungs_tests, storm_tests,
+		kexec_tests, reboot_tests, hotplug_tests, rungs_tests, standby_tests, storm_tests,
 	};
 	const char *only = getenv("TEST");
 	unsigned int i, n = 0, failed = 0;

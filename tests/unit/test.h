@@ -26,7 +26,7 @@ struct test {
 
 extern const struct test ladder_tests[], late_tests[], clock_tests[], dump_tests[],
 	owner_tests[], nested_tests[], kexec_tests[], reboot_tests[], hotplug_tests[],
-	rungs_tests[], storm_tests[];
+	rungs_tests[], standby_tests[], storm_tests[];
 
 /* test.c. A check that fails says where and what was seen, and goes on. */
 void test_check(bool ok, const char *file, int line, const char *what);
@@ -79,6 +79,7 @@ extern unsigned int faults[PLACES];	/* how often it faults there */
 extern enum fault fault_kind;
 extern unsigned int visits[PLACES];
 extern u64 place_ns[PLACES];		/* how long it takes there */
+extern unsigned int deadline_ms;	/* of each stage; 0: nobody stands by */
 extern void (*at_place)(unsigned int where);
 extern void (*in_placeholder)(void);	/* the owner is in the midst of writing one */
 extern bool post_notifiers;		/* crash_kexec_post_notifiers */
@@ -132,6 +133,7 @@ struct note kernel_note(int cpu);
  * @capture_faults: how often its capture faults
  * @quiesce_faults: how often its quiescing does
  * @release_faults: how often it does when it is released
+ * @busy: it cannot stand by
  */
 struct plan {
 	void (*program)(void);
@@ -145,6 +147,7 @@ struct plan {
 	unsigned int capture_faults;
 	unsigned int quiesce_faults;
 	unsigned int release_faults;
+	bool busy;
 };
 
 /* backend.c */

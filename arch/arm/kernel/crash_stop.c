@@ -10,6 +10,9 @@
  * There is no release: a parked CPU stays where it is, as it always did, since
  * how to power it off is the board's; a crash kernel here has one CPU.
  *
+ * One that stands by does so from inside the IPI, which the next kernel's GIC driver
+ * clears. No rung reaches an owner that hangs.
+ *
  * Races that are accepted: a CPU that did not stop runs on while the outer cache
  * is switched off for the crash kernel; what it writes meanwhile may be lost.
  */
@@ -40,6 +43,11 @@ static void arm_quiesce(enum crash_stop_why why)
 	flush_cache_all();
 }
 
+static bool arm_can_stand_by(int how)
+{
+	return true;
+}
+
 static void arm_park(enum crash_stop_why why)
 {
 	for (;;) {
@@ -55,6 +63,7 @@ static const struct crash_stop_backend arm_backend = {
 	.nr_rungs		= ARRAY_SIZE(arm_rungs),
 	.quiesce		= arm_quiesce,
 	.park			= arm_park,
+	.can_stand_by		= arm_can_stand_by,
 #endif
 #ifdef CONFIG_CRASH_STOP_DUMP
 	.capture		= crash_save_cpu,

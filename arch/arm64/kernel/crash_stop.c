@@ -13,8 +13,15 @@
  * event that is not complete breaks the next kernel on some firmware. All others
  * power themselves off when a crash kernel follows, and only then.
  *
+ * Nor could such a CPU stand by: from inside an event it cannot boot the crash
+ * kernel. From an IPI and a pseudo-NMI it can, since the next kernel clears the
+ * active priorities of its GIC. The owner masks SDEI only on its way into the
+ * crash kernel, so that event 0 reaches it where it hangs.
+ *
  * Without SDEI firmware and pseudo-NMI nothing reaches a CPU whose interrupts
- * are off: it is named in the report line, and its note is a placeholder.
+ * are off: it is named in the report line, and its note is a placeholder. That
+ * is true of an owner that hangs as well; and of one that has stood by, since
+ * that has all of them masked.
  *
  * Races that are accepted: a CPU that parked before a crash kernel was loaded
  * may sleep through its release. It stays parked.
@@ -120,12 +127,6 @@ static void arm64_park(enum crash_stop_why why)
 		cpu_park_loop();
 }
 
-static void arm64_after_stop(enum crash_stop_why why)
-{
-	sdei_mask_local_cpu();
-}
-
-#ifdef CONFIG_CRASH_STOP_DUMP
 static bool arm64_in_sdei_event(void)
 {
 #ifdef CONFIG_ARM_SDE_INTERFACE
@@ -136,6 +137,18 @@ static bool arm64_in_sdei_event(void)
 #endif
 }
 
+static bool arm64_can_stand_by(int how)
+{
+	return !arm64_in_sdei_event();
+}
+
+static void arm64_after_stop(enum crash_stop_why why)
+{
+	if (why == CRASH_STOP_REBOOT)
+		sdei_mask_local_cpu();
+}
+
+#ifdef CONFIG_CRASH_STOP_DUMP
 /* Off, so that the crash kernel can have this CPU; otherwise it stays parked. */
 static void arm64_release(int how)
 {
@@ -153,6 +166,7 @@ static void arm64_before_crash_kernel(struct pt_regs *regs)
 	/* The release word is visible before the event that makes CPUs look at it. */
 	dsb(ishst);
 	sev();
+	sdei_mask_local_cpu();
 	machine_crash_shutdown(regs);
 }
 #endif
@@ -162,6 +176,7 @@ static const struct crash_stop_backend arm64_backend = {
 	.nr_rungs		= ARRAY_SIZE(arm64_rungs),
 	.quiesce		= arm64_quiesce,
 	.park			= arm64_park,
+	.can_stand_by		= arm64_can_stand_by,
 	.after_stop		= arm64_after_stop,
 #ifdef CONFIG_CRASH_STOP_DUMP
 	.capture		= crash_save_cpu,

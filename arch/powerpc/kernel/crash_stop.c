@@ -12,7 +12,9 @@
  * stopped may hold it, and so may the owner below its own panic.
  *
  * A parked CPU spins until the log is saved. What it and the owner do if a crash
- * kernel follows, or firmware that dumps, is in crash_stop_kexec.c.
+ * kernel follows, or firmware that dumps, is in crash_stop_kexec.c. Until then any
+ * of them can stand by: it is in virtual mode still, and has its stack. Rung 1
+ * reaches an owner that hangs, also in a system reset.
  *
  * Races that are accepted: a system reset that a person sends to a CPU after the
  * ladder has sent it one, and before that one is taken, counts as the ladder's.
@@ -127,6 +129,11 @@ static void ppc_park(enum crash_stop_why why)
 	spin_end();
 }
 
+static bool ppc_can_stand_by(int how)
+{
+	return true;
+}
+
 #endif /* CONFIG_SMP */
 
 static void ppc_after_stop(enum crash_stop_why why)
@@ -142,6 +149,7 @@ static const struct crash_stop_backend ppc_backend = {
 	.nr_rungs		= ARRAY_SIZE(ppc_rungs),
 	.quiesce		= ppc_quiesce,
 	.park			= ppc_park,
+	.can_stand_by		= ppc_can_stand_by,
 #ifdef CONFIG_CRASH_STOP_DUMP
 	.release		= crash_stop_ppc_release,
 #endif

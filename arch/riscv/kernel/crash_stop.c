@@ -14,6 +14,9 @@
  * so that the crash kernel can start the hart again. Without SBI's hart state
  * management (machine mode, spin-wait boot) it stays parked.
  *
+ * One that stands by does so with interrupts off, from inside the IPI, of which the
+ * next kernel's controller driver knows nothing. No rung reaches an owner that hangs.
+ *
  * Races that are accepted: the crash kernel starts while a hart is on its way
  * into the firmware, which touches no memory of either kernel.
  *
@@ -48,6 +51,11 @@ static const struct crash_rung riscv_rungs[] = {
 static void riscv_quiesce(enum crash_stop_why why)
 {
 	csr_clear(CSR_IE, IE_TIE);
+}
+
+static bool riscv_can_stand_by(int how)
+{
+	return true;
 }
 
 static void riscv_park(enum crash_stop_why why)
@@ -89,6 +97,7 @@ static const struct crash_stop_backend riscv_backend = {
 	.nr_rungs		= ARRAY_SIZE(riscv_rungs),
 	.quiesce		= riscv_quiesce,
 	.park			= riscv_park,
+	.can_stand_by		= riscv_can_stand_by,
 	.release		= riscv_release,
 #endif
 #ifdef CONFIG_CRASH_STOP_DUMP

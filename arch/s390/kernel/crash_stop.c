@@ -13,6 +13,13 @@
  * no capture here, and the stack of a CPU that lost a panic unwinds to it. The
  * crash kernel is booted from CPU 0, whose own state is on its restart stack.
  *
+ * A CPU that came here by itself or by rung 0 can stand by, with interrupts off, and
+ * takes over as any CPU does; what has to run on CPU 0 is passed on to that by SIGP
+ * RESTART. One that was stopped by SIGP STOP can not: it runs nothing any more. Those
+ * that watched stop when the crash is nearly over, and a CPU that stops itself while
+ * CPU 0 restarts the machine stops in the middle of that restart. So whoever is about to
+ * do that waits until they stand still.
+ *
  * SIGP is asynchronous and may answer "busy" (z/Architecture Principles of
  * Operation, SA22-7832, chapter 4, "CPU Signaling and Response"), so each order
  * is repeated with a bound.
@@ -23,7 +30,7 @@
  *  - A PSW restart resets CPU 0 in the moment in which that claims the panic.
  *  - A machine check that tells of damage stops the machine, as it always did.
  *
- * Hooks: quiesce, park, after_stop, before_crash_kernel.
+ * Hooks: quiesce, park, can_stand_by, after_stop, before_crash_kernel.
  */
 #include <linux/atomic.h>
 #include <linux/crash_stop.h>
@@ -39,7 +46,7 @@
 #include "crash_stop_compat.h"
 
 #define SIGP_BUSY_US	100	/* for an order that another one is in the way of */
-#define SIGP_SETTLE_US	1000	/* from "I stop" to stopped, for all CPUs together */
+#define SIGP_SETTLE_US	100000	/* from "I stop" to stopped, for all CPUs together */
 
 static int s390_sigp(unsigned int cpu, u8 order, u32 *status)
 {
@@ -121,6 +128,11 @@ static void s390_park(enum crash_stop_why why)
 	smp_stop_cpu();
 }
 
+static bool s390_can_stand_by(int how)
+{
+	return true;
+}
+
 /*
  * Debug areas are tried, not waited for: a stopped CPU may hold their locks.
  * Machine checks stay pending, since the handler would end the machine.
@@ -131,14 +143,25 @@ static void s390_after_stop(enum crash_stop_why why)
 	__load_psw_mask(CRASH_STOP_PSW_MASK);
 }
 
-static void __maybe_unused s390_before_crash_kernel(struct pt_regs *regs)
+/**
+ * crash_stop_settle - wait for CPUs that have acknowledged, and are about to stop
+ *
+ * Context: any; of a panic's owner, before CPUs are started or the machine is. It
+ * waits 100 ms at the most, for all of them together.
+ */
+void crash_stop_settle(void)
 {
 	unsigned int cpu, us = 0;
 
-	for_each_online_cpu(cpu)
+	for_each_present_cpu(cpu)
 		while (cpu != raw_smp_processor_id() && crash_stop_cpu_stopped(cpu) &&
 		       !s390_stands_still(cpu) && us++ < SIGP_SETTLE_US)
 			udelay(1);
+}
+
+static void __maybe_unused s390_before_crash_kernel(struct pt_regs *regs)
+{
+	crash_stop_settle();
 	machine_crash_shutdown(regs);
 }
 
@@ -147,6 +170,7 @@ static const struct crash_stop_backend s390_backend = {
 	.nr_rungs		= ARRAY_SIZE(s390_rungs),
 	.quiesce		= s390_quiesce,
 	.park			= s390_park,
+	.can_stand_by		= s390_can_stand_by,
 	.after_stop		= s390_after_stop,
 #ifdef CONFIG_CRASH_STOP_DUMP
 	.verifies_image		= true,

@@ -27,9 +27,11 @@
 void crash_stop_set_ec(int cpu);
 void crash_stop_psw_restart(void);
 void crash_stop_psw_panic(void);
+void crash_stop_settle(void);
 #else
 static inline void crash_stop_psw_restart(void) { }
 static inline void crash_stop_psw_panic(void) { }
+static inline void crash_stop_settle(void) { }
 #endif
 
 /* The emergency signal has arrived. */

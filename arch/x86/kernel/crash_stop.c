@@ -12,6 +12,11 @@
  * A Hyper-V root partition stops its CPUs inside machine_crash_shutdown() and
  * does not come back from there: it has no rung, and its log is saved first.
  *
+ * A CPU that stands by has its local APIC disabled by software, and so has the
+ * owner. Such an APIC sends IPIs and takes NMIs (Intel SDM, volume 3, "Local APIC
+ * State After It Has Been Software Disabled"): rung 1 reaches an owner that hangs,
+ * rung 0 does not.
+ *
  * Races that are accepted: an NMI for another purpose that arrives once the
  * handler is set is taken for a stop, or swallowed on the CPU that climbs.
  *
@@ -106,6 +111,12 @@ static void x86_raise_nmi(const struct cpumask *mask)
 	x86_raise(mask, NMI_VECTOR);
 }
 
+/* From NMI context, too; not where a hypervisor stops CPUs in its own way. */
+static bool x86_can_stand_by(int how)
+{
+	return x86_stops_natively();
+}
+
 static bool x86_is_xen_pv(void)
 {
 	return xen_pv_domain();
@@ -183,6 +194,7 @@ static const struct crash_stop_backend x86_backend = {
 #ifdef CONFIG_SMP
 	.rungs			= x86_rungs,
 	.nr_rungs		= ARRAY_SIZE(x86_rungs),
+	.can_stand_by		= x86_can_stand_by,
 #endif
 	.quiesce		= x86_quiesce,
 	.park			= x86_park,

@@ -19,7 +19,10 @@
  *	going=N		... or on its way down, still online
  *	after=US	CPU N goes on so long after the crash has begun
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
- *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn
+ *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn,
+ *			hang (interrupts off), hanglock (and with the console's lock),
+ *			moves (slow, and says so)
+ *	console=hang	a console hangs once the others have been stopped
  *	slow=1		that dumper takes its time, which late CPUs use to stop
  *	spoil=1		the crash kernel's image is not what was loaded
  *
@@ -30,6 +33,7 @@
 #define pr_fmt(fmt) "crash_test: " fmt
 
 #include <linux/completion.h>
+#include <linux/console.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
@@ -66,6 +70,8 @@
 #define MAX_OOPS_DUMPS	8
 #define SLOW_MS		2000	/* what a late CPU gets */
 #define HELD_MS		4000	/* a CPU on its way up has 5 s on arm64 */
+#define MOVES		15	/* as often a slow dumper says that it moves ... */
+#define MOVE_MS		200	/* ... after so long each */
 #define LAST_LEN	800	/* a CPU and a time for each of 64; one record of the log */
 
 enum role {
@@ -76,7 +82,7 @@ enum role {
 static enum role roles[NR_CPUS];
 static DEFINE_PER_CPU(unsigned long, beats);
 static DEFINE_PER_CPU(cycles_t, ran_at);
-static char dumper_how[16], notifier_how[16];
+static char dumper_how[16], notifier_how[16], console_how[16];
 static bool slow_dumper, hold_lock, spoil;
 static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
 static int together;		/* CPUs that crash at the same time */
@@ -122,8 +128,35 @@ static void wait_ms(unsigned int ms)
 	wait_us(ms * 1000);
 }
 
+static noinline void crash_test_hang(void)
+{
+	for (;;)
+		cpu_relax();
+}
+
+static void crash_test_moves(void)
+{
+	int i;
+
+	for (i = 0; i < MOVES; i++) {
+		wait_ms(MOVE_MS);
+#ifdef CONFIG_CRASH_STOP
+		crash_step_extend();
+#endif
+	}
+}
+
 static void misbehave(const char *how)
 {
+	if (!strncmp(how, "hang", 4))
+		pr_emerg("hangs at %lu us, in 0x%lx\n", us_since_panic(),
+			 (unsigned long)crash_test_hang);
+	if (!strcmp(how, "hanglock"))
+		console_trylock();
+	if (!strncmp(how, "hang", 4))
+		crash_test_hang();
+	if (!strcmp(how, "moves"))
+		crash_test_moves();
 	if (!strcmp(how, "fault"))
 		WRITE_ONCE(*(int *)8, 0);
 	else if (!strcmp(how, "bug"))
@@ -172,6 +205,11 @@ static void show_last(void)
 }
 
 #ifdef CONFIG_CRASH_STOP
+static bool stopped(void)
+{
+	return panic_mutex_is_mine() && crash_stop_result();
+}
+
 static void show_result(void)
 {
 	const struct crash_stop_result *r = crash_stop_result();
@@ -187,6 +225,7 @@ static void show_result(void)
 	}
 }
 #else
+static bool stopped(void) { return false; }
 static void show_result(void) { }
 #endif
 
@@ -221,6 +260,24 @@ static void last_dump(DUMP_ARGS)
 
 static struct kmsg_dumper first_dumper = { .dump = first_dump };
 static struct kmsg_dumper last_dumper = { .dump = last_dump };
+
+/* A console of the old kind, for whose lock the next owner would have to wait. */
+static void crash_test_console_write(struct console *con, const char *text, unsigned int len)
+{
+	static bool hangs;
+
+	if (strcmp(console_how, "hang") || hangs || !stopped())
+		return;
+	hangs = true;
+	misbehave("hang");
+}
+
+static struct console crash_test_console = {
+	.name = "crashtest",
+	.write = crash_test_console_write,
+	.flags = CON_ENABLED | CON_ANYTIME,
+	.index = -1,
+};
 
 static int notified(struct notifier_block *nb, unsigned long val, void *v)
 {
@@ -494,6 +551,10 @@ static void parse(char *line)
 			strscpy(dumper_how, value, sizeof(dumper_how));
 		if (!strcmp(word, "notifier"))
 			strscpy(notifier_how, value, sizeof(notifier_how));
+		if (!strcmp(word, "console")) {
+			strscpy(console_how, value, sizeof(console_how));
+			register_console(&crash_test_console);
+		}
 		if (!strcmp(word, "slow"))
 			slow_dumper = true;
 		if (!strcmp(word, "hold"))

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The standby: a CPU that has stopped, and takes the crash over when its owner hangs.
+ *
+ * A dumper, a notifier or a console is driver code, and may hang where it cannot
+ * fault. The first CRASH_STANDBYS CPUs that stop and can (the backend says) do not
+ * park. They watch crash_turn, the owner word of a crash under way:
+ *
+ *	watch --no next stage in time--> claim -> stop the old owner -> panic()
+ *	  |
+ *	  +---the last stage that is watched is over--> park
+ *
+ * The owner publishes each stage, that is a step, a dumper or a notifier, before it
+ * enters it (crash_step.c), and with it the time begins anew; crash_step_extend()
+ * does the same from within a stage that is slow but moves. Time is counted here,
+ * by this CPU's own clock: no clock is compared with that of another CPU.
+ *
+ * The claim is one compare-and-exchange of crash_turn, as is the owner's next stage:
+ * one of them comes first. An owner that loses it parks, wherever it is. Then the
+ * ladder is climbed for the old owner, which is a stopped CPU like any other; the
+ * hang is reported in one line, its registers below; and panic() is entered anew,
+ * which goes on behind the stage that hung, as it does after a nested panic.
+ *
+ * The first claim counts. Who loses it watches on, and so is the standby of the
+ * first, whether that hangs while it watches or when it owns the crash. After
+ * CRASH_STANDBYS takeovers nobody watches, and a hardware watchdog is left to fire.
+ *
+ * Not watched: what comes before the end of the stop; notifiers that may not return;
+ * the last steps into the crash kernel, for which parked CPUs are released; the
+ * restart; a firmware that dumps the machine itself.
+ *
+ * Races that are accepted:
+ *  - An owner that cannot be stopped goes on within its stage beside the new one. It
+ *    parks when it comes to the end of that.
+ *  - The old owner stands still with a record of the log half written: the log
+ *    cannot be read beyond it.
+ *  - A debugger that stops the owner alone looks like a hang.
+ *
+ * Hooks: can_stand_by of struct crash_stop_backend, and those of the ladder.
+ */
+#define pr_fmt(fmt) "crash_stop: " fmt
+
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/crash_stop.h>
+#include <linux/kernel.h>
+#include <linux/minmax.h>
+#include <linux/moduleparam.h>
+#include <linux/panic.h>
+#include <linux/percpu.h>
+#include <linux/printk.h>
+#include <linux/ptrace.h>
+#include <linux/sched/debug.h>
+#include <linux/smp.h>
+#include <linux/time64.h>
+
+#include "crash_stop_internal.h"
+
+#define CRASH_STANDBY_POLL_US	10
+#define CRASH_DUMPER_MS		10000
+#define CRASH_NOTIFIER_MS	10000
+#define CRASH_STEP_MS		60000	/* much to print, on a slow console */
+#define CRASH_DEADLINE_MIN_MS	200	/* the ladder for one CPU has to fit in */
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "crash_stop."
+
+static unsigned int dumper_ms = CRASH_DUMPER_MS;
+module_param(dumper_ms, uint, 0644);
+MODULE_PARM_DESC(dumper_ms, "ms per kmsg dumper");
+
+static unsigned int notifier_ms = CRASH_NOTIFIER_MS;
+module_param(notifier_ms, uint, 0644);
+MODULE_PARM_DESC(notifier_ms, "ms per panic notifier");
+
+static unsigned int step_ms = CRASH_STEP_MS;
+module_param(step_ms, uint, 0644);
+MODULE_PARM_DESC(step_ms, "ms per other step");
+
+static atomic_t crash_standbys = ATOMIC_INIT(0);
+static DEFINE_PER_CPU(bool, crash_stands_by);
+
+/* The next entry of panic() is no fault: this file has said what it is. */
+bool crash_taken_over;
+
+static bool crash_standby_off(void)
+{
+	return !READ_ONCE(dumper_ms) && !READ_ONCE(notifier_ms) && !READ_ONCE(step_ms);
+}
+
+/**
+ * crash_standby_claim - this CPU may stand by, if it can and is one of the first
+ * @how: index of the rung that stopped it, or %CRASH_BY_ITSELF
+ *
+ * Context: the CPU that stops, before it acknowledges.
+ */
+void crash_standby_claim(int how)
+{
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
+	bool *stands_by = this_cpu_ptr(&crash_stands_by);
+	int old;
+
+	if (*stands_by || crash_standby_off() || !backend->can_stand_by ||
+	    !backend->can_stand_by(how))
+		return;
+	old = atomic_read(&crash_standbys);
+	do {
+		if (old == CRASH_STANDBYS)
+			return;
+		/* No more than that: standby.litmus. */
+	} while (!atomic_try_cmpxchg(&crash_standbys, &old, old + 1));
+	*stands_by = true;
+}
+
+/** crash_standby_missing - is no CPU there that could stand by? */
+bool crash_standby_missing(void)
+{
+	return !crash_standby_off() && !atomic_read(&crash_standbys);
+}
+
+/* The deadline of a stage, 0 for none. */
+static unsigned int crash_deadline_ms(const struct crash_stage *at)
+{
+	void *firmware = arch_crash_stop_backend()->firmware_dump;
+	unsigned int ms;
+
+	/* Consoles are let loose as soon as the stop has ended. */
+	if (at->step < CRASH_STOP || (at->step == CRASH_STOP && !crash_stop_result()) ||
+	    (firmware && at->what == firmware))
+		return 0;
+	if (at->step == CRASH_DUMP)
+		ms = READ_ONCE(dumper_ms);
+	else if (at->step == CRASH_NOTIFY_EARLY || at->step == CRASH_NOTIFY)
+		ms = READ_ONCE(notifier_ms);
+	else
+		ms = READ_ONCE(step_ms);
+	return ms ? max_t(unsigned int, ms, CRASH_DEADLINE_MIN_MS) : 0;
+}
+
+/* Nobody is needed any more to watch what follows. */
+static bool crash_standby_over(const struct crash_stage *at)
+{
+	return at->step == CRASH_NOTIFY_LAST ||
+	       (at->step == CRASH_KEXEC && at->what == (void *)crash_stop_before_crash_kernel);
+}
+
+/* Take the crash over, unless its owner has come to the next stage first. */
+static void crash_take_over(int turn, unsigned int ms)
+{
+	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
+	bool *stands_by = this_cpu_ptr(&crash_stands_by);
+	int this_cpu = raw_smp_processor_id(), old_cpu = crash_turn_cpu(turn);
+	/* Two further, so that the slot is the same. */
+	int mine = CRASH_TURN(this_cpu, turn + CRASH_TURN_SLOTS);
+	const struct crash_stage *at = crash_stage_of(turn);
+	struct pt_regs *regs;
+	bool stopped;
+
+	/* Not from here on; nor for an NMI that loses a panic on top of it. */
+	*stands_by = false;
+	/* turn.litmus, stage.litmus */
+	if (!atomic_try_cmpxchg(&crash_turn, &turn, mine)) {
+		*stands_by = true;
+		return;
+	}
+	atomic_set(&panic_cpu, this_cpu);
+	/* It can hang as well, and then is stopped, and its registers are new ones. */
+	atomic_set(&me->note, CRASH_NOTE_PLACEHOLDER);
+	atomic_set(&me->state, CRASH_CPU_RUNNING);
+	/* The old owner may have taken it out, when no crash kernel could be booted. */
+	set_cpu_online(this_cpu, true);
+
+	stopped = crash_stop_succeed(old_cpu);
+	pr_emerg("CPU %d hung in step \"%s\" (%ps) for %u ms%s, CPU %d goes on behind it\n",
+		 old_cpu, crash_step_name(at->step), at->what ?: (void *)panic, ms,
+		 stopped ? "" : " and did not stop", this_cpu);
+	regs = per_cpu(crash_stop_regs, old_cpu);
+	if (stopped && regs)
+		show_regs(regs);
+	crash_taken_over = true;
+	panic("CPU %d hung", old_cpu);
+}
+
+/**
+ * crash_standby_watch - watch the owner, for as long as it is of use
+ *
+ * Context: a CPU that has stopped, interrupts off; once more, when an NMI has lost a
+ * panic on top of it. Returns at once on one that does not stand by.
+ */
+void crash_standby_watch(void)
+{
+	struct crash_clock clock = {};
+	int turn, seen = atomic_read(&crash_turn);
+	struct crash_stage at;
+	unsigned int ms;
+
+	crash_clock_start(&clock);
+	while (*this_cpu_ptr(&crash_stands_by)) {
+		/* Pairs with the next stage in crash_part_begins(): stage.litmus. */
+		turn = atomic_read_acquire(&crash_turn);
+		/* The owner may have come to the next stage but one, in the same slot. */
+		data_race(at = *crash_stage_of(turn));
+		if (crash_standby_over(&at))
+			return;
+		ms = crash_deadline_ms(&at);
+		if (!ms || turn != seen)
+			clock.ns = 0;
+		seen = turn;
+		crash_clock_wait(&clock, CRASH_STANDBY_POLL_US);
+		if (ms && clock.ns >= ms * (u64)NSEC_PER_MSEC)
+			crash_take_over(turn, ms);
+	}
+}

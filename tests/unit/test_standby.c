@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * K14: the owner hangs, and a CPU that has stopped goes on in its place.
+ *
+ * A place that takes longer than the deadline is a hang; what it takes an NMI to
+ * end is one with interrupts off, which all of them are.
+ */
+#include "test.h"
+#include "crash_stop_internal.h"
+
+#define DEADLINE_MS	200
+#define FOREVER		(1000000 * MS)
+/* From the deadline on: a ladder, and what is said. */
+#define TAKEOVER_MS	100
+/* Of crash_turn, by an owner that does not hang. */
+#define ACCESSES	80
+
+static const struct hang {
+	enum place place;
+	const char *step;
+} hangs[] = {
+	{ PLACE_REPORT,		"report" },
+	{ PLACE_CONSOLE,	"console" },
+	{ PLACE_CONSOLE + 1,	"console" },
+	{ PLACE_NOTIFIER,	"notifiers" },
+	{ PLACE_NOTIFIER + 2,	"notifiers" },
+	{ PLACE_LOG,		"sys_info" },
+	{ PLACE_SYS_INFO,	"sys_info" },
+	{ PLACE_DUMPER,		"kmsg_dump" },
+	{ PLACE_DUMPER + 1,	"kmsg_dump" },
+	{ PLACE_DUMPER + 2,	"kmsg_dump" },
+	{ PLACE_GATE,		"crash kernel" },
+	{ PLACE_VMCOREINFO,	"crash kernel" },
+	{ PLACE_UNBLANK,	"unblank" },
+	{ PLACE_FLUSH,		"flush" },
+};
+
+#define HANG_VARIANTS	(4 * ARRAY_SIZE(hangs))
+
+static void scene(unsigned int variant)
+{
+	deadline_ms = DEADLINE_MS;
+	if (variant & 1)
+		kernel_load_image();
+	post_notifiers = variant & 2;
+	plan[0].program = program_panic;
+}
+
+static bool is_console(unsigned int where)
+{
+	return where >= PLACE_CONSOLE && where < PLACE_CONSOLE + NR_CONSOLES;
+}
+
+/* Nothing runs twice, and what runs with this image and these options has run. */
+static void expect_everything_once(unsigned int variant)
+{
+	bool image = variant & 1, post = variant & 2;
+	unsigned int i;
+
+	for (i = PLACE_REPORT; i < PLACES; i++)
+		if (!is_console(i))
+			CHECK_RANGE(visits[i], 0, 1);
+	for (i = 0; i < nr_dumpers; i++) {
+		CHECK_INT(visits[PLACE_DUMPER + i], 1);
+		/* By an owner that has been taken over, too. */
+		CHECK_INT(dumper_runs[i], 1);
+	}
+	for (i = 0; i < NR_NOTIFIERS; i++)
+		CHECK_INT(visits[PLACE_NOTIFIER + i], !image || post);
+	CHECK_INT(visits[PLACE_BEFORE_KEXEC], image);
+	CHECK_INT(visits[PLACE_LAST], !image);
+	CHECK_INT(log_count("CPUs stopped"), 1);
+}
+
+static bool reached(enum place where, unsigned int variant)
+{
+	bool image = variant & 1, post = variant & 2;
+
+	if (where >= PLACE_NOTIFIER && where < PLACE_LOG)
+		return post || !image;
+	if (where == PLACE_LOG || where == PLACE_SYS_INFO)
+		return post || !image;
+	if (where == PLACE_VMCOREINFO)
+		return image;
+	return where < PLACE_UNBLANK || !image;
+}
+
+/* A hang at any place costs that place, and no more time than its deadline. */
+static void hang_in_every_step(unsigned int variant)
+{
+	const struct hang *h = &hangs[variant / 4];
+	bool image = variant & 1, hits = reached(h->place, variant);
+	char line[64];
+
+	scene(variant);
+	place_ns[h->place] = FOREVER;
+	CHECK_INT(kernel_boot(), image ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	snprintf(line, sizeof(line), "hung in step \"%s\"", h->step);
+	/* A console hangs each time that it is brought out. */
+	if (is_console(h->place)) {
+		CHECK_INT(log_count(line), image ? 1 : 2);
+		CHECK_INT(log_count("hung in step"), 2);
+		return;
+	}
+	CHECK_INT(log_count("hung in step"), hits);
+	CHECK_INT(log_count(line), hits);
+	CHECK_INT(log_count("nested panic"), 0);
+	if (!hits)
+		return;
+	CHECK_INT(log_count("RIP: 2000"), 1);
+	CHECK_INT(kernel_note(0).ip, IP_TASK(0));
+	CHECK(panic_cpu.counter > 0);
+	CHECK_INT(crash_stop_result()->cpus, 3);
+	CHECK_INT(crash_stop_result()->stopped, 3);
+	CHECK_RANGE(event_ns(EV_CAPTURE, 0, ANY) - event_ns(EV_PLACE, 0, h->place),
+		    DEADLINE_MS * MS, (DEADLINE_MS + TAKEOVER_MS) * MS);
+}
+
+/* The owner comes to its next stage when the deadline passes: one of them goes on. */
+static void stage_that_ends_at_its_deadline(unsigned int variant)
+{
+	const struct hang *h = &hangs[variant / 4];
+
+	scene(variant);
+	place_ns[h->place] = DEADLINE_MS * MS - 30 * US +
+			     machine_choose(CHOOSE_LATENCY, 80) * US;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_RANGE(log_count("hung in step"), 0, 2);
+	CHECK(panic_cpu.counter == crash_turn_cpu(crash_turn.counter));
+}
+
+/* Without a hang it costs nothing, and nobody spins when all is over. */
+static void no_hang(unsigned int variant)
+{
+	unsigned int cpu;
+
+	scene(variant);
+	place_ns[PLACE_LAST] = 1 * MS;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_STR(log_line("CPUs stopped"), "crash_stop: 3/3 other CPUs stopped in # us (ipi 3)");
+	CHECK_INT(log_count("hung"), 0);
+	CHECK_INT(panic_cpu.counter, 0);
+	for (cpu = 1; cpu < NR_CPUS && !(variant & 1); cpu++)
+		CHECK(cpu_parked(cpu));
+}
+
+/* Deadlines of 0: nobody watches, and nothing is said of it. */
+static void switched_off(unsigned int variant)
+{
+	scene(variant);
+	deadline_ms = 0;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), MACHINE_LIMIT);
+	CHECK_STR(log_line("CPUs stopped"), "crash_stop: 3/3 other CPUs stopped in # us (ipi 3)");
+	CHECK_INT(visits[PLACE_DUMPER + 1], 0);
+}
+
+/* No CPU can: the line says so. Two ways: none stopped, none may. */
+static void nobody_can_stand_by(unsigned int variant)
+{
+	unsigned int cpu;
+
+	scene(variant);
+	for (cpu = 1; cpu < NR_CPUS; cpu++) {
+		plan[cpu].masked = plan[cpu].deaf[NMI] = variant & 2;
+		plan[cpu].busy = !(variant & 2);
+	}
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), MACHINE_LIMIT);
+	CHECK_STR(log_line("CPUs stopped"), variant & 2 ?
+		  "crash_stop: 0/3 other CPUs stopped in # us; no standby; not stopped: 1-3" :
+		  "crash_stop: 3/3 other CPUs stopped in # us (ipi 3); no standby");
+}
+
+/* Without the hook as well. */
+static void backend_without_the_hook(unsigned int variant)
+{
+	scene(variant);
+	fake_backend.can_stand_by = NULL;
+	CHECK_INT(kernel_boot(), variant ? MACHINE_KEXEC : MACHINE_RESTART);
+	CHECK_STR(log_line("CPUs stopped"),
+		  "crash_stop: 3/3 other CPUs stopped in # us (ipi 3); no standby");
+}
+
+static void extend(unsigned int where)
+{
+	int i;
+
+	if (where != PLACE_DUMPER && where != PLACE_NOTIFIER)
+		return;
+	for (i = 0; i < 10; i++) {
+		machine_sleep(DEADLINE_MS * MS * 3 / 4);
+		crash_step_extend();
+	}
+}
+
+/* A deadline that is shorter than the ladder counts as one that is not. */
+static void short_deadline(unsigned int variant)
+{
+	scene(variant);
+	deadline_ms = 1;
+	place_ns[PLACE_DUMPER] = 190 * MS;
+	place_ns[PLACE_DUMPER + 1] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+}
+
+/* Slow but moving. */
+static void stage_that_is_extended(unsigned int variant)
+{
+	scene(variant);
+	at_place = extend;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung"), 0);
+}
+
+static void extend_in_nmi(struct pt_regs *regs, int arg)
+{
+	(void)regs, (void)arg;
+	crash_step_extend();
+}
+
+static void nmis(unsigned int where)
+{
+	int i;
+
+	for (i = 0; where >= PLACE_REPORT && i < 3; i++)
+		machine_signal(0, true, machine_now + i * US / 4, extend_in_nmi, 0);
+	machine_sleep(US);
+}
+
+/* An NMI on the owner extends it, between any two lines of what it does. */
+static void stage_that_an_nmi_extends(unsigned int variant)
+{
+	scene(variant);
+	at_place = nmis;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung"), 0);
+}
+
+/* It extends, and hangs then. */
+static void stage_that_is_extended_in_vain(unsigned int variant)
+{
+	scene(variant);
+	at_place = extend;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step \"kmsg_dump\" (dump_log) for 200 ms"), 1);
+}
+
+static void hang(struct pt_regs *regs, int arg)
+{
+	(void)regs, (void)arg;
+	for (;;)
+		machine_wait();
+}
+
+static void standby_hangs(unsigned int where)
+{
+	int cpu, first = -1;
+
+	if (where != PLACE_DUMPER)
+		return;
+	for (cpu = 1; cpu < NR_CPUS; cpu++)
+		if (first < 0 || event_index(EV_QUIESCE, cpu, ANY) < event_index(EV_QUIESCE, first, ANY))
+			first = cpu;
+	machine_signal(first, true, machine_now, hang, 0);
+}
+
+/* Owner and standby hang at once: the second standby takes over. */
+static void owner_and_standby_hang(unsigned int variant)
+{
+	scene(variant);
+	at_place = standby_hangs;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+}
+
+static void nmi_loses(struct pt_regs *regs, int arg)
+{
+	(void)arg;
+	nmi_panic(regs, "on top of the watch");
+}
+
+static void standbys_lose(unsigned int where)
+{
+	int cpu;
+
+	for (cpu = 1; where == PLACE_DUMPER && cpu < NR_CPUS; cpu++)
+		machine_signal(cpu, true, machine_now, nmi_loses, 0);
+}
+
+/* Who stands by loses a panic of its own: it watches on. */
+static void nmi_on_top_of_the_watch(unsigned int variant)
+{
+	scene(variant);
+	at_place = standbys_lose;
+	place_ns[PLACE_DUMPER] = place_ns[PLACE_DUMPER + 1] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 2);
+}
+
+/* The first one takes over, and hangs in its turn. A third hang is one too many. */
+static void new_owner_hangs(unsigned int variant)
+{
+	bool third = variant & 2;
+	int cpu;
+
+	scene(variant & 1);
+	place_ns[PLACE_DUMPER] = place_ns[PLACE_DUMPER + 1] = FOREVER;
+	if (third)
+		place_ns[PLACE_DUMPER + 2] = FOREVER;
+	CHECK_INT(kernel_boot(), third ? MACHINE_LIMIT :
+		  variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	CHECK_INT(log_count("hung in step"), 2);
+	CHECK_INT(crash_stop_result()->stopped, 3);
+	/* Three that the first owner stopped, that owner, and its successor once more. */
+	CHECK_INT(event_count(EV_CAPTURE, ANY, ANY), 5);
+	if (third)
+		return;
+	expect_everything_once(variant);
+	for (cpu = 0; cpu < NR_CPUS; cpu++)
+		CHECK(kernel_note(cpu).pid == NOTE_PID(cpu) || cpu == panic_cpu.counter);
+}
+
+/* The stopped CPUs have left cpu_online_mask: who takes over is in it, and so is stopped. */
+static void new_owner_hangs_in_a_notifier(unsigned int variant)
+{
+	scene(variant & 2);
+	place_ns[PLACE_NOTIFIER] = place_ns[PLACE_NOTIFIER + 1] = FOREVER;
+	CHECK_INT(kernel_boot(), MACHINE_RESTART);
+	CHECK_INT(log_count("hung in step"), 2);
+	CHECK_INT(event_count(EV_CAPTURE, ANY, ANY), 5);
+}
+
+/* A fault behind a takeover is one like any other. */
+static void fault_after_a_takeover(unsigned int variant)
+{
+	scene(variant);
+	place_ns[PLACE_DUMPER] = FOREVER;
+	faults[PLACE_DUMPER + 1] = 1;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(log_count("nested panic in step \"kmsg_dump\""), 1);
+}
+
+/* The owner hangs where nothing reaches it: that is said, and the crash goes on. */
+static void old_owner_is_unreachable(unsigned int variant)
+{
+	scene(variant);
+	plan[0].program = program_nmi_panic;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("(dump_log) for 200 ms and did not stop, CPU"), 1);
+	CHECK_INT(log_count("RIP:"), 0);
+	CHECK_INT(crash_stop_result()->stopped, 2);
+	CHECK(cpumask_test_cpu(0, crash_stop_result()->left));
+	CHECK_INT(kernel_note(0).pid, -1);
+}
+
+/* So that the old owner comes back while the new one is on its way. */
+static void every_place_takes_time(void)
+{
+	unsigned int i;
+
+	for (i = PLACE_REPORT; i < PLACE_GATE; i++)
+		if (!is_console(i))
+			place_ns[i] = DEADLINE_MS * MS / 2;
+}
+
+/* A CPU that no rung has reached is not tried again. */
+static void unreachable_cpu_is_left_alone(unsigned int variant)
+{
+	scene(variant);
+	plan[3].masked = plan[3].deaf[NMI] = true;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(event_count(EV_RAISE, 3, NMI), 1);
+	CHECK_INT(crash_stop_result()->stopped, 2);
+}
+
+/* Who takes over had stopped too late for the first owner: it is not among those left. */
+static void late_cpu_takes_over(unsigned int variant)
+{
+	unsigned int cpu;
+
+	scene(variant);
+	for (cpu = 1; cpu < NR_CPUS; cpu++) {
+		plan[cpu].late[IPI] = plan[cpu].late[NMI] = 300 * MS;
+		plan[cpu].busy = cpu > 1;
+	}
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(panic_cpu.counter, 1);
+	CHECK(!cpumask_test_cpu(1, crash_stop_result()->left));
+	CHECK_INT(crash_stop_result()->cpus, NR_CPUS - 1);
+}
+
+/* And where it comes back later, it parks, and does nothing twice. */
+static void unreachable_owner_comes_back(unsigned int variant)
+{
+	static const enum place where[] = { PLACE_REPORT, PLACE_NOTIFIER, PLACE_SYS_INFO,
+					    PLACE_DUMPER };
+	enum place hung = where[variant / 4 % ARRAY_SIZE(where)];
+
+	scene(variant);
+	plan[0].program = program_nmi_panic;
+	every_place_takes_time();
+	place_ns[hung] = (DEADLINE_MS + 150) * MS;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), reached(hung, variant));
+	if (reached(hung, variant) && (hung != PLACE_NOTIFIER || variant & 2))
+		CHECK_INT(crash_stop_cpu[0].state.counter, CRASH_CPU_STOPPED);
+}
+
+static unsigned int held_up_at, accesses;
+
+static void holds_up(const atomic_t *v)
+{
+	if (v == &crash_turn && !raw_smp_processor_id() && accesses++ == held_up_at)
+		machine_sleep((DEADLINE_MS + TAKEOVER_MS + 150) * MS);
+}
+
+/*
+ * The host takes the owner's CPU away right before it looks whether it still has the
+ * crash, or goes on to its next stage; that no signal reaches it changes nothing.
+ */
+static void owner_that_is_held_up(unsigned int variant)
+{
+	scene(variant);
+	plan[0].program = program_nmi_panic;
+	every_place_takes_time();
+	held_up_at = variant / 4;
+	at_access = holds_up;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_RANGE(log_count("hung in step"), 0, 1);
+	CHECK(accesses <= ACCESSES);
+}
+
+static void firmware_takes_its_time(void)
+{
+	machine_sleep(3 * DEADLINE_MS * MS);
+}
+
+/* A firmware that dumps the machine has all the time. */
+static void firmware_dump_is_not_watched(unsigned int variant)
+{
+	scene(variant);
+	fake_backend.firmware_dump = firmware_takes_its_time;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	CHECK_INT(log_count("hung"), 0);
+}
+
+/* So has a notifier that need not return, and the way into the crash kernel. */
+static void end_is_not_watched(unsigned int variant)
+{
+	scene(variant);
+	place_ns[variant & 1 ? PLACE_BEFORE_KEXEC : PLACE_LAST] = 3 * DEADLINE_MS * MS;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	CHECK_INT(log_count("hung"), 0);
+}
+
+static void hang_once(unsigned int where)
+{
+	if (visits[where] > 1)
+		return;
+	if (where == PLACE_RAISED + IPI)
+		machine_sleep(2 * DEADLINE_MS * MS);
+	if (where == PLACE_AFTER_STOP)
+		machine_sleep(FOREVER);
+}
+
+/* The stop has ended, and the consoles are let loose: that is watched, not the stop. */
+static void hang_right_behind_the_stop(unsigned int variant)
+{
+	scene(variant);
+	at_place = hang_once;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(log_count("hung in step \"stop\""), 1);
+	CHECK(event_ns(EV_PLACE, ANY, PLACE_REPORT) > event_ns(EV_AFTER_STOP, 0, ANY) + DEADLINE_MS * MS);
+}
+
+/* The registers of the oops are those of the CPU that oopsed. */
+static void program_oops(void)
+{
+	struct pt_regs regs = { .ip = 4711 };
+
+	oops(&regs);
+}
+
+static void owner_of_an_oops_hangs(unsigned int variant)
+{
+	(void)variant;
+	scene(1);
+	plan[0].program = program_oops;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), MACHINE_KEXEC);
+	CHECK(kernel_note(panic_cpu.counter).ip != 4711);
+	CHECK_INT(kernel_note(0).ip, IP_TASK(0));
+}
+
+const struct test standby_tests[] = {
+	T_N(hang_in_every_step, HANG_VARIANTS),
+	T_N(stage_that_ends_at_its_deadline, HANG_VARIANTS),
+	T_N(no_hang, 4),
+	T_N(switched_off, 4),
+	T_N(nobody_can_stand_by, 4),
+	T_N(backend_without_the_hook, 2),
+	T_N(short_deadline, 4),
+	T_N(stage_that_is_extended, 4),
+	T_N(stage_that_an_nmi_extends, 4),
+	T_N(stage_that_is_extended_in_vain, 4),
+	T_N(owner_and_standby_hang, 4),
+	T_N(nmi_on_top_of_the_watch, 4),
+	T_N(new_owner_hangs, 4),
+	T_N(new_owner_hangs_in_a_notifier, 4),
+	T_N(fault_after_a_takeover, 4),
+	T_N(old_owner_is_unreachable, 4),
+	T_N(unreachable_cpu_is_left_alone, 4),
+	T_N(late_cpu_takes_over, 4),
+	T_N(unreachable_owner_comes_back, 16),
+	T_N(owner_that_is_held_up, 4 * ACCESSES),
+	T_N(firmware_dump_is_not_watched, 4),
+	T_N(end_is_not_watched, 4),
+	T_N(hang_right_behind_the_stop, 4),
+	T(owner_of_an_oops_hangs),
+	{ }
+};
