@@ -53,7 +53,7 @@ APART = (
     (HOTPLUG, HOTPLUG, "one CPU is enough to make hotplug busy"),
     ({"looping"}, {"wedged", "late", "also", "alsonmi", "reboot", "dumping"},
      "hotplug waits for every CPU: with one that has interrupts off before the crash, nobody would panic"),
-    ({"reboot"}, {"dumping", "hardirq", "nmi"}, "the reboot would stop the CPU that is to dump or to panic"),
+    ({"reboot"}, {"dumping", "oops", "hardirq", "nmi"}, "the reboot would stop the CPU that is to dump or to panic"),
     ({"nmi"}, {"also"}, "which of the two can print is not known before"),
     ({"nmi"}, {"dumper", "notifier"}, "before a crash kernel nothing shows what the callback did"),
     ({"nmi", "alsonmi"}, {"gentle", "late"}, "what switches the rung off switches the NMI off"),

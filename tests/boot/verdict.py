@@ -80,9 +80,9 @@ def _owner(j: Judge, case: Case, e: Evidence) -> None:
     j.check("K1", len(purpose) <= 1, f"{len(purpose)} CPUs went through a panic of their own")
 
 
-def _losers(j: Judge, case: Case, e: Evidence) -> None:
-    # One that was stopped on its way into panic() is no loser.
-    losers = set(case.scenario.losers) & e.crashed - {e.owner}
+def losers(j: Judge, case: Case, e: Evidence) -> None:
+    # One that was stopped on its way into panic() is no loser, nor who has taken the crash over meanwhile.
+    losers = set(case.scenario.losers) & e.crashed - {e.owner} - {h.heir for h in e.hung}
     if case.scenario.redirected is not None and e.owner != case.scenario.redirected:
         losers.add(case.scenario.redirected)
     for cpu in losers:
@@ -345,7 +345,7 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     booted = boots_crash_kernel(case, e)
     _rungs(j, case, e)
     _owner(j, case, e)
-    _losers(j, case, e)
+    losers(j, case, e)
     _stop(j, case, e, arch, booted)
     _order(j, case, e, booted)
     _hang(j, case, e, arch, booted)

@@ -148,6 +148,13 @@ class Bad(unittest.TestCase):
             verdict.heirs(j, evidence.Evidence(hung=hangs))
             self.assertEqual(any(why in r for r in j.reasons), bool(why), j.reasons)
 
+    def test_who_has_taken_over_is_no_loser(self) -> None:
+        lost = scenarios.case(scenarios.BY_NAME["two"], archs.load()["x86_64"])
+        for hung, reasons in ([], 2), ([evidence.Hang(1, "notifiers", 1000, True, 2)], 0):
+            j = verdict.Judge()
+            verdict.losers(j, lost, evidence.Evidence(owner=1, crashed={1, 2}, hung=hung))
+            self.assertEqual(len(j.reasons), reasons)
+
     def test_what_hung_in_a_module(self) -> None:
         line = 'crash_stop: CPU 1 hung in step "kmsg_dump" (mtdoops_do_dump [mtdoops]) for 10000 ms and did not stop, CPU 2 goes on behind it'
         facts = evidence.gather(Transcript("", [(0.0, "guest: first kernel"), (0.0, line)]), ARCH, evidence.Symbols(RECORDED / "kernel.map"))
