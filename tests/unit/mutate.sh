@@ -8,7 +8,7 @@
 #
 #	mutate.sh BUILD-DIR [NAME...]
 #
-# CORE, API, SAN and SEEDS as for the Makefile. A file is one of the core; a header,
+# SHARD=K/N does the K-th of N parts, from 1. CORE, API, SAN and SEEDS as for the Makefile. A file is one of the core; a header,
 # the core's own or the API, with its ending. With TESTS=../explore the explorer has
 # to find it out: what ../explore/mutants names or adds. With PROVEN=1 the core has
 # just passed unbroken.
@@ -22,6 +22,7 @@ core=$(realpath "${CORE:-../../kernel}")
 api=$(realpath "${API:-../../include}")
 seeds=${SEEDS:-25}
 tests=${TESTS:-.}
+shard=${SHARD:-1/1}
 export SAN="${SAN-}"
 
 # name|file|sed expression, which may hold bars of its own
@@ -211,7 +212,7 @@ fails()
 	alive=$((alive + 1))
 }
 
-n=0 alive=0
+n=0 alive=0 seen=0
 rm -rf "$O"
 mkdir -p "$O/kernel" "$O/api/linux"
 cp "$core"/*.[ch] "$O/kernel" && cp "$api/linux/crash_stop.h" "$O/api/linux" || exit 2
@@ -225,6 +226,8 @@ if [ -f "$tests/mutants" ]; then
 fi
 while IFS='|' read -r name file sed; do
 	[ "$only" = "  " ] || case $only in *" $name "*) ;; *) continue ;; esac
+	seen=$((seen + 1))
+	[ $((seen % ${shard#*/})) -eq $((${shard%/*} - 1)) ] || continue
 	n=$((n + 1))
 	case $file in
 	*_internal.h) whole=$core/$file broken=$O/kernel/$file ;;
