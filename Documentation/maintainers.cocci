@@ -17,6 +17,7 @@
 +F:	kernel/Kconfig.crash_stop
 +F:	kernel/crash_clock.c
 +F:	kernel/crash_notify.c
++F:	kernel/crash_standby.c
 +F:	kernel/crash_step.c
 +F:	kernel/crash_stop*
 +F:	kernel/panic_mutex.c

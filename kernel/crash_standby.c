@@ -145,19 +145,18 @@ static bool crash_standby_over(const struct crash_stage *at)
 }
 
 /* Take the crash over, unless its owner has come to the next stage first. */
-static void crash_take_over(int turn, unsigned int ms)
+static void crash_take_over(int turn, const struct crash_stage *at, unsigned int ms)
 {
 	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
 	bool *stands_by = this_cpu_ptr(&crash_stands_by);
 	int this_cpu = raw_smp_processor_id(), old_cpu = crash_turn_cpu(turn);
-	/* Two further, so that the slot is the same. */
-	int mine = CRASH_TURN(this_cpu, turn + CRASH_TURN_SLOTS);
-	const struct crash_stage *at = crash_stage_of(turn);
+	int mine = CRASH_TURN(this_cpu, turn + 1);
 	struct pt_regs *regs;
 	bool stopped;
 
 	/* Not from here on; nor for an NMI that loses a panic on top of it. */
 	*stands_by = false;
+	*crash_stage_of(mine) = *at;
 	/* turn.litmus, stage.litmus */
 	if (!atomic_try_cmpxchg(&crash_turn, &turn, mine)) {
 		*stands_by = true;
@@ -174,8 +173,9 @@ static void crash_take_over(int turn, unsigned int ms)
 	pr_emerg("CPU %d hung in step \"%s\" (%ps) for %u ms%s, CPU %d goes on behind it\n",
 		 old_cpu, crash_step_name(at->step), at->what ?: (void *)panic, ms,
 		 stopped ? "" : " and did not stop", this_cpu);
-	regs = per_cpu(crash_stop_regs, old_cpu);
-	if (stopped && regs)
+	/* They can be seen with its acknowledgment only. */
+	regs = stopped ? per_cpu(crash_stop_regs, old_cpu) : NULL;
+	if (regs)
 		show_regs(regs);
 	crash_taken_over = true;
 	panic("CPU %d hung", old_cpu);
@@ -208,6 +208,6 @@ void crash_standby_watch(void)
 		seen = turn;
 		crash_clock_wait(&clock, CRASH_STANDBY_POLL_US);
 		if (ms && clock.ns >= ms * (u64)NSEC_PER_MSEC)
-			crash_take_over(turn, ms);
+			crash_take_over(turn, &at, ms);
 	}
 }

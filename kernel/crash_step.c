@@ -23,9 +23,6 @@
  * Races that are accepted:
  *  - A dumper is registered by a CPU that did not stop while the walk is on: a
  *    nested entry may skip one or run one twice.
- *  - An owner that was taken over and could not be stopped stands between the
- *    look at crash_turn and the use of what follows from it, for as long as its
- *    successor needs to go on: it may skip a step of that, or take it as well.
  *
  * Hooks: none.
  */
@@ -53,8 +50,7 @@
 /* Who has the crash, and how far it is: see CRASH_TURN(). */
 atomic_t crash_turn = ATOMIC_INIT(CRASH_TURN(PANIC_CPU_INVALID, 0));
 
-/* The stage that is published, and the one that the owner is about to publish. */
-struct crash_stage crash_stages[CRASH_TURN_SLOTS];
+DEFINE_PER_CPU(struct crash_stages, crash_stages);
 
 /* Nested entries so far. */
 static unsigned int crash_nested;
@@ -85,12 +81,6 @@ static const char * const crash_step_names[CRASH_STEPS] = {
 	[CRASH_NOTIFY_LAST]	= "last notifiers",
 };
 
-/* The stage that is under way: of the owner's own, and so without order. */
-static const struct crash_stage *crash_now(void)
-{
-	return crash_stage_of(atomic_read(&crash_turn));
-}
-
 const char *crash_step_name(enum crash_step step)
 {
 	return crash_step_names[step];
@@ -104,6 +94,12 @@ static int crash_my_turn(void)
 	if (panic_mutex_is_lost() || (cpu >= 0 && cpu != raw_smp_processor_id()))
 		crash_stop_self(NULL);
 	return turn;
+}
+
+/* The stage under way: of the owner's own, and so without order. */
+static const struct crash_stage *crash_now(void)
+{
+	return crash_stage_of(crash_my_turn());
 }
 
 static void crash_part_begins(enum crash_step step, unsigned int part, void *what)
@@ -136,10 +132,11 @@ static void crash_part_begins(enum crash_step step, unsigned int part, void *wha
  */
 void crash_step_extend(void)
 {
-	const struct crash_stage *now = crash_now();
+	if (panic_mutex_is_mine()) {
+		const struct crash_stage *now = crash_now();
 
-	if (panic_mutex_is_mine())
 		crash_part_begins(now->step, now->part, now->what);
+	}
 }
 EXPORT_SYMBOL_GPL(crash_step_extend);
 
@@ -173,7 +170,9 @@ void crash_step_nested(void)
 
 	/* What is said from here on is no longer on the time of the part that failed. */
 	crash_part_begins(at.step, at.part, at.what);
-	if (++crash_nested > CRASH_NESTED_MAX)
+	/* An owner that has been taken over may be looking at it, on its way to park. */
+	WRITE_ONCE(crash_nested, crash_nested + 1);
+	if (crash_nested > CRASH_NESTED_MAX)
 		crash_bail_out(crash_nested - CRASH_NESTED_MAX);
 	if (crash_taken_over)
 		crash_taken_over = false; /* the standby has said so */
@@ -201,7 +200,7 @@ static bool crash_step_is_walk(enum crash_step step)
  */
 bool crash_step(enum crash_step step)
 {
-	enum crash_step now = crash_stage_of(crash_my_turn())->step;
+	enum crash_step now = crash_now()->step;
 
 	if (step < now)
 		return false;
@@ -220,7 +219,7 @@ bool crash_step(enum crash_step step)
  */
 bool crash_substep(void *what)
 {
-	const struct crash_stage *now = crash_stage_of(crash_my_turn());
+	const struct crash_stage *now = crash_now();
 	unsigned int cursor = ++this_cpu_ptr(&crash_pass)->cursor;
 
 	if (cursor <= now->part)
@@ -252,7 +251,7 @@ bool crash_step_shortest(void)
 {
 	struct crash_pass *pass = this_cpu_ptr(&crash_pass);
 
-	if (crash_nested <= CRASH_NESTED_MAX)
+	if (READ_ONCE(crash_nested) <= CRASH_NESTED_MAX)
 		return false;
 	pass->cursor = max(pass->cursor, crash_now()->part);
 	return true;

@@ -187,7 +187,7 @@ static void crash_ladder_run(struct crash_ladder *l, enum crash_stop_why why)
 		cpumask_or(&all->left, &all->left, &l->left);
 	}
 	crash_stop_sum_up(all, why);
-	all->done = true;
+	WRITE_ONCE(all->done, true); /* again, if an owner that is taken over comes back here */
 
 	if (backend->after_stop)
 		backend->after_stop(why);
@@ -224,7 +224,7 @@ const struct crash_stop_result *crash_stop_other_cpus(enum crash_stop_why why)
 	if (why == CRASH_STOP_REBOOT &&
 	    !atomic_try_cmpxchg(&crash_stopper, &old, this_cpu) && old != this_cpu)
 		crash_stop_self(NULL);
-	if (l->done)
+	if (READ_ONCE(l->done))
 		goto out;
 	if (why == CRASH_STOP_PANIC && !l->next_rung) {
 		/* Inherit what a reboot has seen, which may go on meanwhile. */

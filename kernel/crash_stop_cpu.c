@@ -119,7 +119,7 @@ static void __noreturn crash_stop_here(struct pt_regs *regs, int how)
 	 * Pairs with atomic_read_acquire() in crash_stop_cpu_stopped(), for the
 	 * registers, the message and all that this CPU has done: acknowledge.litmus,
 	 * message.litmus, note-kept.litmus, note-abandoned.litmus, image.litmus,
-	 * release.litmus, inherit-stopped.litmus.
+	 * release.litmus, inherit-stopped.litmus, result.litmus.
 	 */
 	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
 	crash_standby_watch();
@@ -217,7 +217,7 @@ bool crash_stop_cpu_stopped(unsigned int cpu)
 	 * Pairs with atomic_set_release() in crash_stop_here(), which names what for,
 	 * and in crash_collect(): acknowledge.litmus, message.litmus, remote.litmus,
 	 * note-kept.litmus, note-abandoned.litmus, image.litmus, release.litmus,
-	 * inherit-stopped.litmus.
+	 * inherit-stopped.litmus, result.litmus.
 	 */
 	return atomic_read_acquire(&per_cpu(crash_stop_cpu, cpu).state) == CRASH_CPU_STOPPED;
 }

@@ -7,6 +7,7 @@
 #include <linux/cpumask.h>
 #include <linux/crash_stop.h>
 #include <linux/irqflags.h>
+#include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
@@ -92,13 +93,21 @@ struct crash_stage {
 
 /*
  * The owner word of a crash that is under way: the CPU, and a count that goes on
- * with each stage. A stage is published by its turn, in the slot of that.
+ * with each stage. A stage is published by its turn, in the CPU's slot of that.
  */
 #define CRASH_TURN(cpu, count)	((cpu) * 0x10000 + ((count) & 0xffff))
 #define CRASH_TURN_SLOTS	2
 
 extern atomic_t crash_turn;
-extern struct crash_stage crash_stages[CRASH_TURN_SLOTS];
+/*
+ * The stage that is published, and the one that its owner is about to publish. Each
+ * CPU's own: an owner that was taken over and did not stop may still write to it.
+ */
+struct crash_stages {
+	struct crash_stage slots[CRASH_TURN_SLOTS];
+};
+
+DECLARE_PER_CPU(struct crash_stages, crash_stages);
 
 static inline int crash_turn_cpu(int turn)
 {
@@ -107,7 +116,10 @@ static inline int crash_turn_cpu(int turn)
 
 static inline struct crash_stage *crash_stage_of(int turn)
 {
-	return &crash_stages[turn & (CRASH_TURN_SLOTS - 1)];
+	/* Of nobody at first: CPU 0 writes there no sooner than in its second turn. */
+	int cpu = max(crash_turn_cpu(turn), 0);
+
+	return &per_cpu(crash_stages, cpu).slots[turn & (CRASH_TURN_SLOTS - 1)];
 }
 
 /* kernel/crash_step.c */

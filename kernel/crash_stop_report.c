@@ -36,6 +36,8 @@
 
 static struct crash_stop_result crash_result;
 
+static atomic_t crash_stop_summed_up = ATOMIC_INIT(0);
+
 /**
  * crash_stop_sum_up - make the result of a ladder that has ended
  * @l: the ladder
@@ -61,7 +63,10 @@ void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 			r.by_rung[how]++;
 	}
 	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
-	crash_result = r;
+	/* An owner that hung and did not stop may be printing the last one. */
+	data_race(crash_result = r);
+	/* Pairs with atomic_read_acquire() in crash_stop_result(): result.litmus. */
+	atomic_set_release(&crash_stop_summed_up, 1);
 	/* Only the owner, which nobody stops: half a placeholder would stay. */
 	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
 		for_each_cpu(cpu, &l->seen)
@@ -71,7 +76,11 @@ void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 /** crash_stop_result - how the stop went, or NULL before one has ended */
 const struct crash_stop_result *crash_stop_result(void)
 {
-	return crash_result.left ? &crash_result : NULL;
+	/*
+	 * Pairs with atomic_set_release() in crash_stop_sum_up(): result.litmus. A CPU
+	 * that stands by may take the crash over as soon as there is one.
+	 */
+	return atomic_read_acquire(&crash_stop_summed_up) ? &crash_result : NULL;
 }
 EXPORT_SYMBOL_GPL(crash_stop_result);
 

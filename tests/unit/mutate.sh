@@ -67,7 +67,7 @@ mutants()
 	held_up_reboot_speaks_for_the_panic|crash_stop|/^\tcrash_climb(l, why);/,/crash_stop_sum_up/s/if (panic_mutex_is_lost())/if (0)/
 	second_reboot_goes_on|crash_stop|s/&& old != this_cpu)/\&\& old == this_cpu)/
 	second_reboot_gets_the_result|crash_stop|s/if (why == CRASH_STOP_REBOOT &&$/if (why == CRASH_STOP_REBOOT \&\& !l->done \&\&/
-	ladder_climbed_again|crash_stop|s/if (l->done)/if (0)/
+	ladder_climbed_again|crash_stop|s/if (READ_ONCE(l->done))/if (0)/
 	reboot_not_patient|crash_stop|s/why == CRASH_STOP_REBOOT && (first || !next)/0/
 	grace_ms_ignored|crash_stop|s/first ? READ_ONCE(grace_ms) :/first ? CRASH_GRACE_MS :/
 	grace_ms_for_each_rung|crash_stop|s/first ? READ_ONCE(grace_ms) : CRASH_GRACE_MS/READ_ONCE(grace_ms)/
@@ -87,7 +87,7 @@ mutants()
 	part_kept_for_the_next_walk|crash_step|s/crash_part_begins(step, 0, NULL);/crash_part_begins(step, crash_now()->part, NULL);/
 	cursor_not_reset|crash_step|s/^\tthis_cpu_ptr(&crash_pass)->cursor = 0;//
 	stop_is_no_walk|crash_step|s/BIT(CRASH_STOP) | //
-	nested_without_an_end|crash_step|s/++crash_nested > CRASH_NESTED_MAX/0/
+	nested_without_an_end|crash_step|s/if (crash_nested > CRASH_NESTED_MAX)/if (0)/
 	bail_out_forgets_the_crash_kernel|crash_step|s/if (beyond == 1 &&/if (0 \&\&/
 	bail_out_runs_dumpers|crash_step|s/crash_part_begins(CRASH_DUMP, UINT_MAX, now->what);/crash_part_begins(CRASH_DUMP, 0, now->what);/
 	oops_runs_dumpers_on_the_owner|crash_notify|s/reason != KMSG_DUMP_PANIC ||//
@@ -96,7 +96,7 @@ mutants()
 	takes_a_lock_after_the_stop|crash_notify|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
 	last_notifiers_come_early|crash_notify|s/last == (nb->priority == INT_MIN)/true/
 	consoles_forgotten_before_the_crash_kernel|crash_stop_dump|s/crash_show(CRASH_KEXEC);//
-	consoles_on_the_shortest_way|crash_step|s/if (crash_nested <= CRASH_NESTED_MAX)/if (1)/
+	consoles_on_the_shortest_way|crash_step|s/if (READ_ONCE(crash_nested) <= CRASH_NESTED_MAX)/if (1)/
 	shortest_way_forgets_the_crash_kernel|crash_step|s/^\tpass->cursor = max.*/\t(void)pass;/
 	fault_before_the_crash_kernel_is_the_last|crash_step|s/now->step <= CRASH_KEXEC/now->step < CRASH_KEXEC/
 	crash_kernel_begun_twice_on_the_shortest_way|crash_step|s/now->what != (void \*)crash_stop_before_crash_kernel)/1)/
@@ -163,7 +163,7 @@ mutants()
 	old_owner_wins_its_next_stage|crash_step|s/} while (!atomic_try_cmpxchg(&crash_turn, &old, new));/} while (0);\n\tatomic_set(\&crash_turn, new);/
 	extension_is_no_move|crash_step|/^void crash_step_extend/,/^}/s/if (panic_mutex_is_mine())/if (0)/
 	takeover_without_a_claim|crash_standby|/^static void crash_take_over/,/^}/s/^\t\treturn;/\t\tatomic_set(\&crash_turn, mine);/
-	takeover_in_the_wrong_slot|crash_standby|s/turn + CRASH_TURN_SLOTS)/turn + 1)/
+	takeover_without_its_stage|crash_standby|s,^\t\*crash_stage_of(mine) = \*at;,,
 	takeover_keeps_the_owner|crash_standby|s/^\tatomic_set(&panic_cpu, this_cpu);//
 	takeover_stays_stopped|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_RUNNING);//
 	takeover_looks_nested|crash_standby|s/^\tcrash_taken_over = true;//

@@ -52,7 +52,18 @@ void machine_point(void);
 #define barrier()		__asm__ volatile("" ::: "memory")
 #define READ_ONCE(x)		(machine_point(), __atomic_load_n(&(x), __ATOMIC_RELAXED))
 #define WRITE_ONCE(x, v)	(machine_point(), __atomic_store_n(&(x), v, __ATOMIC_RELAXED))
-#define data_race(expr)		(expr)
+/* Of TSan, where that is linked: what is done between them is not looked at. */
+void AnnotateIgnoreReadsBegin(const char *file, int line) __attribute__((weak));
+void AnnotateIgnoreReadsEnd(const char *file, int line) __attribute__((weak));
+void AnnotateIgnoreWritesBegin(const char *file, int line) __attribute__((weak));
+void AnnotateIgnoreWritesEnd(const char *file, int line) __attribute__((weak));
+#define tsan_ignore(what, when) \
+	(AnnotateIgnore##what##when ? AnnotateIgnore##what##when(__FILE__, __LINE__) : (void)0)
+#define data_race(expr) do { \
+	tsan_ignore(Reads, Begin), tsan_ignore(Writes, Begin); \
+	expr; \
+	tsan_ignore(Writes, End), tsan_ignore(Reads, End); \
+} while (0)
 #define smp_mb()		(machine_point(), __atomic_thread_fence(__ATOMIC_SEQ_CST))
 
 typedef struct { int counter; } atomic_t;
