@@ -19,6 +19,8 @@
 #include "fiber.h"
 #include "machine.h"
 
+const bool machine_keeps_time = true;
+
 #define MACHINE_SIGNALS		16
 #define MACHINE_LIMIT_NS	(20000 * MS)
 #define MACHINE_RELAX_MAX_US	1024

@@ -60,6 +60,8 @@ void machine_sleep(u64 ns);
 void machine_wait(void);		/* for the next signal */
 void __noreturn machine_off(void);	/* as a CPU that went offline: deaf */
 u64 machine_clock(void);
+/* Time passes only where the test says so: no CPU is kept from running by its host. */
+extern const bool machine_keeps_time;
 bool machine_irqs_on(void);
 void machine_signal(int cpu, bool nmi, u64 due, machine_handler handler, int arg);
 void local_irq_enable(void);

@@ -158,7 +158,6 @@ mutants()
 	new_owner_is_counted|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);//
 	unreachable_owner_counts_as_stopped|crash_stop|s/^\t\tcpumask_or(&all->left.*//
 	everybody_is_stopped_again|crash_stop|s/cpumask_copy(&l->seen, &all->seen);//
-	passes_share_a_cursor|crash_step|s/this_cpu_ptr(&crash_pass)/(\&crash_pass[0])/
 	old_owner_goes_on|crash_step|/^static int crash_my_turn/,/^}/s/crash_stop_self(NULL);/;/
 	old_owner_wins_its_next_stage|crash_step|s/} while (!atomic_try_cmpxchg(&crash_turn, &old, new));/} while (0);\n\tatomic_set(\&crash_turn, new);/
 	extension_is_no_move|crash_step|/^void crash_step_extend/,/^}/s/if (panic_mutex_is_mine())/if (0)/
@@ -170,7 +169,7 @@ mutants()
 	takeover_hides_the_next_fault|crash_step|s/^\t\tcrash_taken_over = false;.*/\t\t;/
 	old_registers_of_the_new_owner|crash_standby|s/^\tatomic_set(&me->note, CRASH_NOTE_PLACEHOLDER);//
 	registers_of_the_hung_cpu_are_not_shown|crash_standby|s/^\t\tshow_regs(regs);/\t\t;/
-	hang_without_an_end|crash_standby|s/^\t\t\tcrash_take_over(turn, ms);/\t\t\t;/
+	hang_without_an_end|crash_standby|s/^\t\t\tcrash_take_over(turn, &at, ms);/\t\t\t;/
 	deadline_of_nothing|crash_standby|s/if (ms && clock.ns/if (clock.ns/
 	deadline_not_begun_anew|crash_standby|s/if (!ms || turn != seen)/if (!ms)/
 	stop_counts_for_what_follows|crash_standby|s/if (!ms || turn != seen)/if (turn != seen)/

@@ -35,6 +35,8 @@
 
 #include "machine.h"
 
+const bool machine_keeps_time = false;
+
 #define MACHINE_SIGNALS		16
 #define MACHINE_LIMIT_NS	(20000 * MS)
 #define MACHINE_SKEW_NS		(16 * US)
