@@ -26,6 +26,7 @@ u64 place_ns[PLACES];
 unsigned int deadline_ms;
 void (*at_place)(unsigned int where);
 void (*at_access)(const atomic_t *v);
+void (*at_per_cpu)(const void *all);
 void (*in_placeholder)(void);
 enum fault fault_kind;
 bool post_notifiers, print_backtrace, kexec_locked, kexec_returns;

@@ -158,6 +158,7 @@ mutants()
 	new_owner_is_counted|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);//
 	unreachable_owner_counts_as_stopped|crash_stop|s/^\t\tcpumask_or(&all->left.*//
 	everybody_is_stopped_again|crash_stop|s/cpumask_copy(&l->seen, &all->seen);//
+	passes_share_a_cursor|crash_step|s/this_cpu_ptr(&crash_pass)/(this_cpu_ptr(\&crash_pass), \&crash_pass[0])/
 	old_owner_goes_on|crash_step|/^static int crash_my_turn/,/^}/s/crash_stop_self(NULL);/;/
 	old_owner_wins_its_next_stage|crash_step|s/} while (!atomic_try_cmpxchg(&crash_turn, &old, new));/} while (0);\n\tatomic_set(\&crash_turn, new);/
 	extension_is_no_move|crash_step|/^void crash_step_extend/,/^}/s/if (panic_mutex_is_mine())/if (0)/

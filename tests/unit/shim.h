@@ -89,8 +89,10 @@ static inline bool atomic_try_cmpxchg(atomic_t *v, int *old, int new)
 int raw_smp_processor_id(void);
 #define DEFINE_PER_CPU(type, name)	type name[NR_CPUS]
 #define DECLARE_PER_CPU(type, name)	extern type name[NR_CPUS]
-#define per_cpu(name, cpu)		((name)[cpu])
-#define this_cpu_ptr(p)			(&(*(p))[raw_smp_processor_id()])
+/* A test can hold a CPU up right before it comes to its own of these, too. */
+extern void (*at_per_cpu)(const void *all);
+#define per_cpu(name, cpu)		((name)[(at_per_cpu ? at_per_cpu(name) : (void)0), (cpu)])
+#define this_cpu_ptr(p)			(&per_cpu(*(p), raw_smp_processor_id()))
 #define per_cpu_ptr(p, cpu)		(&(p)[cpu])
 
 struct cpumask { unsigned long bits; };

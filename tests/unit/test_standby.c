@@ -14,6 +14,8 @@
 #define TAKEOVER_MS	100
 /* Of crash_turn, by an owner that does not hang. */
 #define ACCESSES	80
+/* And of what each CPU has its own of. */
+#define OWN_ACCESSES	200
 
 static const struct hang {
 	enum place place;
@@ -456,6 +458,27 @@ static void owner_that_is_held_up(unsigned int variant)
 	CHECK(accesses <= ACCESSES);
 }
 
+static void holds_up_at_its_own(const void *all)
+{
+	if (all != crash_stop_cpu && !raw_smp_processor_id() && accesses++ == held_up_at)
+		machine_sleep((DEADLINE_MS + TAKEOVER_MS + 150) * MS);
+}
+
+/* Or right before it writes what is its own: its successor has another one. */
+static void owner_that_is_held_up_at_its_own(unsigned int variant)
+{
+	scene(variant);
+	plan[0].program = program_nmi_panic;
+	every_place_takes_time();
+	held_up_at = variant / 4;
+	at_per_cpu = holds_up_at_its_own;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	at_per_cpu = NULL;
+	expect_everything_once(variant);
+	CHECK_RANGE(log_count("hung in step"), 0, machine_keeps_time ? 1 : CRASH_STANDBYS);
+	CHECK(accesses <= OWN_ACCESSES);
+}
+
 static void firmware_takes_its_time(void)
 {
 	machine_sleep(3 * DEADLINE_MS * MS);
@@ -541,6 +564,7 @@ const struct test standby_tests[] = {
 	T_N(late_cpu_takes_over, 4),
 	T_N(unreachable_owner_comes_back, 16),
 	T_N(owner_that_is_held_up, 4 * ACCESSES),
+	T_N(owner_that_is_held_up_at_its_own, 4 * OWN_ACCESSES),
 	T_N(firmware_dump_is_not_watched, 4),
 	T_N(end_is_not_watched, 4),
 	T_N(hang_right_behind_the_stop, 4),
