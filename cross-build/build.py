@@ -68,9 +68,8 @@ class Kernel:
         return f"{self.label} {'patched' if self.patched else 'stock'}{variant}"
 
 
-# The same objects on each day and machine. Not ccache's depend mode, which is faster: it does not see
-# what .incbin takes in, and an image with the compressed kernel of another build boots.
-ENVIRONMENT = {"CCACHE_NOHASHDIR": "1", "CCACHE_NODEPEND": "1", "KBUILD_BUILD_TIMESTAMP": "@0",
+# The same objects on each day and machine.
+ENVIRONMENT = {"CCACHE_NOHASHDIR": "1", "KBUILD_BUILD_TIMESTAMP": "@0",
                "KBUILD_BUILD_USER": "crash-stop", "KBUILD_BUILD_HOST": "localhost", "LC_ALL": "C"}
 
 

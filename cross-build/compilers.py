@@ -8,8 +8,10 @@ import pathlib
 import re
 import subprocess
 
+import files
 import packages
-from archs import Arch
+import sources
+from archs import ROOT, Arch
 
 GCC, CLANG = "gcc", "clang"
 LLVM = "-19"  # builds all three kernels
@@ -39,7 +41,16 @@ def words(compiler: str, arch: Arch) -> list[str]:
         line.append(f"CROSS_COMPILE={cross(arch)}")
     # Each build folder has host programs of its own, which are the same.
     host = "gcc" if compiler == GCC else f"clang{LLVM}"
-    return line + [f"CC=ccache {program(compiler, arch)}", f"HOSTCC=ccache {host}"]
+    return line + [f"CC={_cached()} {program(compiler, arch)}", f"HOSTCC={_cached()} {host}"]
+
+
+def _cached() -> str:
+    """What starts a compiler, where each checkout finds it: kbuild compiles again what was compiled by another command."""
+    there, ours = sources.CACHE / "cached.sh", (ROOT / "cross-build/cached.sh").read_text()
+    if not there.exists() or there.read_text() != ours:
+        there.parent.mkdir(parents=True, exist_ok=True)
+        files.whole(there, ours)
+    return f"sh {there}"
 
 
 def need(compiler: str, arch: Arch) -> None:

@@ -61,10 +61,9 @@ def _run(label: str, arch: Arch) -> Results:
     packages.need(*packages.BUILD, *arch.get("arch", "packages").split(), "python3")
     build.need_compiler(arch)
     out = sources.CACHE / "build" / f"kunit-{label}-{arch.name}"
-    cross = compilers.cross(arch)
     line = [sys.executable, "tools/testing/kunit/kunit.py", "build", f"--build_dir={out}", f"--kunitconfig={CONFIG}",
-            f"--arch={arch.get('tests', 'kunit')}", f"--make_options=CC=ccache {compilers.program(compilers.GCC, arch)}",
-            f"--jobs={os.cpu_count() or 2}", *([f"--cross_compile={cross}"] if cross else [])]
+            f"--arch={arch.get('tests', 'kunit')}", f"--jobs={os.cpu_count() or 2}",
+            *(f"--make_options={word}" for word in compilers.words(compilers.GCC, arch))]
     env = dict(os.environ, **build.ENVIRONMENT)
     with sources.using(label, True) as (version, tree), build.folder(out) as log:
         # kunit.py takes an existing configuration for the one that was asked for.

@@ -37,13 +37,15 @@ class Build(unittest.TestCase):
 
     def test_what_an_object_takes_in_is_never_that_of_another_build(self) -> None:
         packages.need("gcc", "ccache")
-        (self.tree / "Makefile").write_text("bzImage:\n\tccache gcc -Wp,-MMD,p.d -c p.S -o p.o\n")
+        (self.tree / "Makefile").write_text("bzImage:\n\t$(CC) -Wp,-MMD,p.d -c -o p.o p.S\n\t$(CC) -Wp,-MMD,q.d -c -o q.o q.c\n")
         (self.tree / "p.S").write_text('.incbin "kernel"\n')
+        (self.tree / "q.c").write_text('asm(".incbin \\"kernel\\"");\n')
         with unittest.mock.patch.dict(os.environ, CCACHE_DIR=str(self.tree / "ccache")):
             for kernel in (b"the first kernel", b"the other kernel"):
                 (self.tree / "kernel").write_bytes(kernel)
                 build.make(self.kernel, "bzImage", log=self.log)
-                self.assertIn(kernel, (self.tree / "p.o").read_bytes())
+                for name in ("p.o", "q.o"):
+                    self.assertIn(kernel, (self.tree / name).read_bytes())
 
     def test_the_error_is_the_one_that_ended_make(self) -> None:
         said = ("a.c:1: error: incompatible types\n  CC b.o\nb.h:3:50: error: expected identifier\n"
