@@ -166,8 +166,9 @@ bool crash_stop_may_kexec(bool locked)
 	static bool kept;	/* the lock, by a fault or a hang in one of the parts below */
 	bool say;
 
-	locked = locked || kept;
-	kept = locked;
+	/* Who is held up here and comes back after a takeover writes what its successor wrote. */
+	locked = locked || READ_ONCE(kept);
+	WRITE_ONCE(kept, locked);
 	if (backend->firmware_dump && crash_substep(backend->firmware_dump))
 		backend->firmware_dump();
 	say = crash_substep(crash_stop_may_kexec);

@@ -99,6 +99,7 @@ struct crash_stage {
 #define CRASH_TURN_SLOTS	2
 
 extern atomic_t crash_turn;
+
 /*
  * The stage that is published, and the one that its owner is about to publish. Each
  * CPU's own: an owner that was taken over and did not stop may still write to it.
