@@ -42,13 +42,15 @@ def run(args: argparse.Namespace) -> int:
         if (given := getattr(args, option)) is not None and given < 1:
             raise Unusable(f"--{option} {given}: give 1 or more")
     files.writable(args.json, args.junit)
+    if args.scenario and (args.campaign or args.only != ["repeat"]):
+        raise Unusable("--scenario is for --only repeat")
     if args.campaign:
         args.only = ["campaign"]
         campaign.check(args)
     elif args.without:
         raise Unusable("--without is for --campaign N")
-    elif (args.kernel or args.scenario) and args.only != ["repeat"]:
-        raise Unusable("--kernel is for --campaign N and --only repeat, --scenario for --only repeat")
+    elif args.kernel and args.only != ["repeat"]:
+        raise Unusable("--kernel is for --campaign N and --only repeat")
     elif args.only == ["repeat"]:
         boots.check(args)
     chosen = QUICK if args.quick else PARTS + ON_REQUEST if args.all else PARTS

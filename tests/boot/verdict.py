@@ -81,6 +81,7 @@ def _owner(j: Judge, case: Case, e: Evidence) -> None:
 
 
 def losers(j: Judge, case: Case, e: Evidence) -> None:
+    """Who panics after the owner stops by itself, with the message of its own panic."""
     # One that was stopped on its way into panic() is no loser, nor who has taken the crash over meanwhile.
     losers = set(case.scenario.losers) & e.crashed - {e.owner} - {h.heir for h in e.hung}
     if case.scenario.redirected is not None and e.owner != case.scenario.redirected:

@@ -44,6 +44,12 @@ _kernels: dict[tuple[str, str, str], build.Kernel] = {}
 _printing = threading.Lock()
 
 
+def booted(args: argparse.Namespace, arch: Arch) -> str:
+    """The kernel that was asked for on an architecture, or its first."""
+    known = scenarios.options_of(arch)["kernel"]
+    return choose(f"kernel of {arch.name}", args.kernel or known[0], list(known))
+
+
 def kernel_of(case: Case) -> build.Kernel:
     """The kernel of a case, patched; built when it is asked for the first time."""
     key = case.arch.name, case.get("kernel"), case.variant
@@ -156,8 +162,7 @@ def _recorded(record: pathlib.Path, digest: str) -> list[dict]:
 
 def _repeated(args: argparse.Namespace, arch: Arch) -> list[Case]:
     """The cases that are to be repeated on an architecture."""
-    known = scenarios.options_of(arch)["kernel"]
-    kernel = choose(f"kernel of {arch.name}", args.kernel or known[0], list(known))
+    kernel = booted(args, arch)
     names = [choose("scenario", name, list(scenarios.BY_NAME)) for name in args.scenario or scenarios.BY_NAME]
     if not (cases := [c for c in scenarios.full(arch, kernel) if c.scenario.name in names]):
         raise Unusable(f"{arch.name} can have none of {', '.join(names)}")

@@ -158,11 +158,9 @@ def _words(args: argparse.Namespace, arch: Arch, version: str, number: int) -> l
 def check(args: argparse.Namespace) -> None:
     """Is what was asked for possible? Said before anything is built."""
     for arch in chosen(args):
-        known = scenarios.options_of(arch)["kernel"]
-        if args.kernel and args.kernel not in known:
-            raise Unusable(f"--kernel {args.kernel}: {arch.name} boots {', '.join(known)}")
+        version = boots.booted(args, arch)
         if args.without:
-            _words(args, arch, args.kernel or known[0], args.campaign)
+            _words(args, arch, version, args.campaign)
 
 
 def _one_arch(args: argparse.Namespace, arch: Arch, version: str, number: int) -> Results:

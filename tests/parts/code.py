@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import subprocess
 import sys
 
 import lint
@@ -14,7 +13,7 @@ import packages
 import sources
 import support
 from archs import ROOT
-from parts.common import Results, call, from_tap, outputs
+from parts.common import Results, call, from_tap, mutate, noticed, outputs
 
 # Lines of one file; a core file is near 250, a backend near 120.
 CORE_LINES, ARCH_LINES = 280, 220
@@ -31,12 +30,8 @@ def mutants(args: argparse.Namespace) -> Results:
     """Broken variants of the core, each of which the unit tests must notice."""
     shards = os.cpu_count() or 1
     # The first shows that the core passes unbroken.
-    run = [subprocess.Popen(["sh", "tests/unit/mutate.sh", str(outputs(f"mutants-{k}"))], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            env=os.environ | {"SHARD": f"{k}/{shards}"} | ({"PROVEN": "1"} if k > 1 else {}))
-           for k in range(1, shards + 1)]
-    return [result for shard in run for text in [shard.communicate()[0]]
-            for result in from_tap(text, shard.returncode, "every mutant was noticed", "mutant ", "survived")]
+    run = [mutate(f"mutants-{k}", SHARD=f"{k}/{shards}", **({"PROVEN": "1"} if k > 1 else {})) for k in range(1, shards + 1)]
+    return [result for shard in run for result in noticed(shard)]
 
 
 # These build or boot something, and are parts of their own.

@@ -29,6 +29,18 @@ def outputs(name: str) -> pathlib.Path:
     return sources.CACHE / "tests" / hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12] / name
 
 
+def mutate(name: str, **environment: str) -> subprocess.Popen[str]:
+    """Broken cores, under way; tests/unit/mutate.sh says what the environment may ask for."""
+    return subprocess.Popen(["sh", "tests/unit/mutate.sh", str(outputs(name))], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, env=os.environ | environment)
+
+
+def noticed(mutants: subprocess.Popen[str]) -> Results:
+    """What came of them."""
+    text = mutants.communicate()[0]
+    return from_tap(text, mutants.returncode, "every mutant was noticed", "mutant ", "survived")
+
+
 def from_tap(text: str, code: int, whole: str, prefix: str = "", bad: str = "failed") -> Results:
     """What a program has printed as TAP or KTAP; with the end of it, and a result named whole, if it did not run through."""
     results = [(prefix + m[2], "" if m[1] == "ok" else bad + m[3])

@@ -4,22 +4,17 @@
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 
-from archs import ROOT
-from parts.common import Results, call, from_tap, outputs
+from parts.common import Results, call, from_tap, mutate, noticed, outputs
 
 
 def explore(args: argparse.Namespace) -> Results:
     """Interleavings of two CPUs and of three up to a bound (--all: two without one), and broken cores found out."""
     out = outputs("explore")
     # Meanwhile, since the one is bound by the processor and the other half by the compiler.
-    broken = subprocess.Popen(["sh", "tests/unit/mutate.sh", str(out)], cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env=os.environ | {"TESTS": "../explore", "PROVEN": "1"})
+    broken = mutate("explore", TESTS="../explore", PROVEN="1")
     code, text = call(["make", "-s", "-C", "tests/explore", f"O={out}", f"ARGS={'-a' if args.all else ''}", "check"])
     results = from_tap(text, code, "the explorer ran through")
     if not code:
         print(f"   {text.splitlines()[-1]}")
-    found = broken.communicate()[0]
-    return results + from_tap(found, broken.returncode, "every mutant was found out", "mutant ", "survived")
+    return results + noticed(broken)

@@ -8,10 +8,10 @@
 #
 #	mutate.sh BUILD-DIR [NAME...]
 #
-# SHARD=K/N does the K-th of N parts, from 1. CORE, API, SAN and SEEDS as for the Makefile. A file is one of the core; a header,
-# the core's own or the API, with its ending. With TESTS=../explore the explorer has
-# to find it out: what ../explore/mutants names or adds. With PROVEN=1 the core has
-# just passed unbroken.
+# SHARD=K/N does the K-th of N parts, from 1. CORE, API, SAN and SEEDS as for the
+# Makefile. A file is one of the core; a header, the core's own or the API, with its
+# ending. With TESTS=../explore the explorer has to find it out: what
+# ../explore/mutants names or adds. With PROVEN=1 the core has just passed unbroken.
 
 set -u
 cd "$(dirname "$0")" || exit 2
