@@ -8,8 +8,10 @@ import hashlib
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 
 import apply
 import build
@@ -56,7 +58,19 @@ def _side(cell: Cell, side: str, version: str, tree: pathlib.Path) -> build.Kern
     """One of the trees, with a build folder in the cell's."""
     out = cells.folder(cell) / side
     out.mkdir(parents=True, exist_ok=True)
+    if not (out / "scripts").exists():
+        _kconfig(cell, side, out)
     return build.Kernel(cell.kernel, version, side == "patched", cell.variant, cell.arch, tree, out, cell.compiler)
+
+
+def _kconfig(cell: Cell, side: str, out: pathlib.Path) -> None:
+    """Take kconfig from a cell that is done: it is the same for each of a tree and compiler, and make sees that it is."""
+    kernel, _, compiler, _ = cell.name.split("/")
+    for done in cells.FOLDER.glob(results.stem(f"{kernel}/*/{compiler}/*") + f"/{side}/scripts/kconfig/conf"):
+        if locks.free(done.parents[3]):
+            for name in ("basic", "kconfig"):
+                shutil.copytree(done.parents[1] / name, out / "scripts" / name)
+            return
 
 
 def _configure_as(kernel: build.Kernel, config: str, log: pathlib.Path) -> None:
@@ -68,19 +82,22 @@ def _configure_as(kernel: build.Kernel, config: str, log: pathlib.Path) -> None:
         asked.write_text(config)
 
 
-def _extra(sparse: list[str]) -> tuple[str, ...]:
+def _extra(sparse: Sequence[str]) -> tuple[str, ...]:
     return ("W=1", *(("C=1", f"CHECK={shlex.join(sparse)}") if sparse else ()))
+
+
+def _prepare(kernel: build.Kernel, log: pathlib.Path, sparse: Sequence[str] = ()) -> None:
+    """Make what each object needs; what this says, it says once, and it is nobody's."""
+    build.make(kernel, "prepare", log=log, extra=_extra(sparse))
 
 
 def _compile(kernel: build.Kernel, names: list[str], sparse: list[str], log: pathlib.Path) -> str:
     """Compile objects anew, so that each says again what it has to say; what was said."""
-    extra = _extra(sparse)
-    build.make(kernel, "prepare", log=log, extra=extra)  # what this says, it says once
     for name in names:
         (kernel.out / name).unlink(missing_ok=True)
     before = log.stat().st_size
     if names:
-        build.make(kernel, *names, log=log, extra=extra)
+        build.make(kernel, *names, log=log, extra=_extra(sparse))
     with log.open("rb") as file:
         file.seek(before)
         return file.read().decode(errors="replace")
@@ -93,7 +110,7 @@ def _sparse(cell: Cell, kernel: build.Kernel, notes: dict[str, object], log: pat
     try:
         for sparse in tools.commands("sparse", kernel.tree):
             try:
-                build.make(kernel, "prepare", log=log, extra=_extra(sparse))
+                _prepare(kernel, log, sparse)
                 return sparse
             except BuildFailed:
                 continue  # an old one does not know each -march
@@ -125,11 +142,14 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
                 return ""
             _configure_as(unpatched, config, log)
             try:
+                _prepare(unpatched, log)
                 return _compile(unpatched, names, sparse if plain else [], log)
             except BuildFailed as error:
                 raise _Skipped(f"the unpatched tree does not build: {error}") from error
 
         try:
+            if not sparse:
+                _prepare(ours, log)
             said = {"ours": _compile(ours, touched, sparse if plain else [], log) + _compile(ours, added, sparse, log)}
         except BuildFailed:
             stock_says(touched)
@@ -140,7 +160,7 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
             notes["no sparse"] = "the kernel's Makefile refuses this sparse"
     built = gates.Built(cell, version, unpatched, ours, on, whole, touched, added, said, notes=notes)
     if cell.linked:
-        built.linked = build.build(cell.kernel, cell.arch, True, cell.variant)
+        built.linked = build.build(cell.kernel, cell.arch, True, cell.variant, "vmlinux")
     return built
 
 

@@ -101,6 +101,26 @@ class Distro(Folder):
                 self.fetch(archs.compiled()[name], ("config.other.xz",))
 
 
+class Begins(Folder):
+    """What a cell's build folder begins with."""
+
+    def test_it_comes_from_a_cell_that_is_done(self) -> None:
+        done, cell, other = cells.choose(["7.3"], [f"7.3/{name}" for name in ("arm/gcc/off", "s390/gcc/off", "s390/clang/off")], False)
+        with mock.patch.object(cells, "FOLDER", self.tmp):
+            for name in ("basic/fixdep", "kconfig/conf"):
+                program = cells.folder(done) / "stock/scripts" / name
+                program.parent.mkdir(parents=True)
+                program.touch()
+
+            def begins(cell: cells.Cell, side: str) -> list[str]:
+                return sorted(p.name for p in cellrun._side(cell, side, "7.3", self.tmp).out.glob("scripts/*/*"))
+
+            with locks.held(cells.folder(done)):
+                self.assertEqual(begins(cell, "stock"), [])
+            self.assertEqual(begins(cell, "stock"), ["conf", "fixdep"])
+            self.assertEqual(begins(cell, "patched") + begins(other, "stock"), [])
+
+
 class Sparse(Folder):
     """Which sparse checks a cell."""
 
