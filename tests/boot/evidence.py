@@ -90,6 +90,7 @@ class Evidence:
     how: dict[int, tuple[int, int, str]] = dataclasses.field(default_factory=dict)  # cpu: rung, us, message
     notifier_us: int | None = None
     hangs_us: list[int] = dataclasses.field(default_factory=list)  # when something hangs
+    hang_at: float | None = None  # the last one's line
     hung: list[Hang] = dataclasses.field(default_factory=list)  # what was given up, in order
     strays: set[int] = dataclasses.field(default_factory=set)  # CPUs that were made to hang while they stood by
     nested: int = 0
@@ -114,6 +115,13 @@ class Evidence:
         """From the panic message to the crash kernel's first line, seen from outside; where both were printed."""
         began = self.panics[0][0] if self.panics else 0.0
         return round((self.crash_kernel_at - began) * 1e6) if self.crash_kernel_at and began else None
+
+    @property
+    def behind_deadline_us(self) -> int | None:
+        """From the end of the last hang's deadline to the crash kernel's first line, seen from outside."""
+        if not (self.hang_at and self.hung and self.crash_kernel_at):
+            return None
+        return round((self.crash_kernel_at - self.hang_at) * 1e6) - self.hung[-1].ms * 1000
 
 
 def _cpus(text: str) -> set[int]:
@@ -192,6 +200,7 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.dump_end_us = int(found[1])
     elif found := re.match(r"crash_test: hangs at (\d+) us", line):
         e.hangs_us.append(int(found[1]))
+        e.hang_at = at
     elif hang := _hang(line):
         e.hung.append(hang)
     elif found := STRAYS.search(line):

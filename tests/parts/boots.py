@@ -191,7 +191,8 @@ def repeat(args: argparse.Namespace) -> Results:
             e = run.evidence
             with _printing, record.open("a") as out:
                 out.write(json.dumps({"kernel": digest, "case": case.name, "passed": run.verdict.passed, "stop_us": e.stop_us,
-                                      "dump_us": e.dumps[0][1] if e.dumps else None, "crash_us": e.crash_kernel_us}) + "\n")
+                                      "dump_us": e.dumps[0][1] if e.dumps else None, "crash_us": e.crash_kernel_us,
+                                      "behind_us": e.behind_deadline_us}) + "\n")
             if run.verdict.passed:
                 run.log.unlink()
             else:
@@ -214,12 +215,13 @@ def repeat(args: argparse.Namespace) -> Results:
 def _table(cases: list[Case], found: list[dict]) -> str:
     """What came of each case so far: guest time, and outside time to the crash kernel's first line."""
     lines = [f"{cases[0].arch.name + ', Linux ' + cases[0].get('kernel'):34} {'passed':>9} {'stopped in, median us':>22} {'slowest':>9} "
-             f"{'to kmsg_dump, us':>17} {'to the crash kernel, ms':>24}"]
+             f"{'to kmsg_dump, us':>17} {'to the crash kernel, ms':>24} {'behind a deadline, ms':>22}"]
     for name in (case.name for case in cases):
         if not (runs := [r for r in found if r["case"] == name]):
             continue
-        stop, dump, crash = ([r[key] for r in runs if r.get(key) is not None] for key in ("stop_us", "dump_us", "crash_us"))
-        median = [f"{statistics.median(v) / unit:.0f}" if v else "-" for v, unit in ((stop, 1), (dump, 1), (crash, 1000))]
+        stop, dump, crash, behind = ([r[key] for r in runs if r.get(key) is not None]
+                                     for key in ("stop_us", "dump_us", "crash_us", "behind_us"))
+        median = [f"{statistics.median(v) / unit:.0f}" if v else "-" for v, unit in ((stop, 1), (dump, 1), (crash, 1000), (behind, 1000))]
         lines.append(f"{name:34} {sum(r['passed'] for r in runs):4} of {len(runs):2} {median[0]:>22} "
-                     f"{max(stop) if stop else '-':>9} {median[1]:>17} {median[2]:>24}")
+                     f"{max(stop) if stop else '-':>9} {median[1]:>17} {median[2]:>24} {median[3]:>22}")
     return "\n".join(lines) + "\n"
