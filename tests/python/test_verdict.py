@@ -155,6 +155,13 @@ class Bad(unittest.TestCase):
             verdict.losers(j, lost, evidence.Evidence(owner=1, crashed={1, 2}, hung=hung))
             self.assertEqual(len(j.reasons), reasons)
 
+    def test_a_store_that_has_room_for_the_end_only(self) -> None:
+        said = ["Kernel panic", "crash_stop: 3/3 other CPUs stopped", "dump begins", "BUG: in a dumper"]
+        for stored, behind in ((said[3:], True), (said[:1] + said[3:], False), ([], False)):
+            lines = ["Panic#1 Part1", *(f"<0>[    1.000000] {line}" for line in stored)]
+            found = verdict.begins_behind_report(evidence.Evidence(report=said[1], said=said, store=lines))
+            self.assertEqual(found, behind, stored)
+
     def test_what_hung_in_a_module(self) -> None:
         line = 'crash_stop: CPU 1 hung in step "kmsg_dump" (mtdoops_do_dump [mtdoops]) for 10000 ms and did not stop, CPU 2 goes on behind it'
         facts = evidence.gather(Transcript("", [(0.0, "guest: first kernel"), (0.0, line)]), ARCH, evidence.Symbols(RECORDED / "kernel.map"))
