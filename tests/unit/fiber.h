@@ -3,13 +3,16 @@
 #ifndef FIBER_H
 #define FIBER_H
 
+#include <stdbool.h>
 #include <ucontext.h>
 
 #define FIBER_STACK	(256 * 1024)
 
 struct fiber {
-	ucontext_t context;
+	ucontext_t context; /* where it begins */
 	void *stack;
+	bool left; /* at this place: */
+	void *jump[5]; /* see __builtin_setjmp() in GCC's manual */
 };
 
 /* Returns in the caller when another fiber switches back to it. */
@@ -18,6 +21,5 @@ void fiber_switch(struct fiber *from, struct fiber *to);
 void fiber_create(struct fiber *f, void (*entry)(void));
 /* The first thing that @entry has to call. */
 void fiber_entered(void);
-void fiber_hush(void);
 
 #endif /* FIBER_H */

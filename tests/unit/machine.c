@@ -84,11 +84,6 @@ unsigned int machine_choose(enum machine_choice what, unsigned int n)
 	return machine_random() % n;
 }
 
-void machine_init(void)
-{
-	fiber_hush();
-}
-
 /* One CPU runs at a time, and no signal comes but at a point. */
 void machine_lock(void)
 {

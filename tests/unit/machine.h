@@ -45,7 +45,6 @@ extern const unsigned int machine_first_seed; /* 1 where there is no order */
 extern unsigned int machine_udelay_factor; /* udelay() takes so many times as long */
 extern unsigned long machine_polls[NR_CPUS]; /* calls of udelay() */
 
-void machine_init(void);
 void machine_program(int cpu, void (*program)(void));
 enum machine_end machine_run(void);
 unsigned int machine_choose(enum machine_choice what, unsigned int n);

@@ -187,7 +187,6 @@ int main(void)
 	int seed = env("SEED", -1);
 	const struct test *t;
 
-	machine_init();
 	verbose = seed >= 0;
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
 		for (t = all[i]; t->name; t++) {

@@ -95,10 +95,6 @@ const unsigned int machine_first_seed = 1;
 unsigned int machine_udelay_factor = 1;
 unsigned long machine_polls[NR_CPUS];
 
-void machine_init(void)
-{
-}
-
 static void futex_wait(int *word, int seen)
 {
 	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
