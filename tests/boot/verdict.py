@@ -152,6 +152,8 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
     # Not online when the others were stopped, and where such a CPU is.
     gone = case.scenario.hotplug if e.others == case.cpus - 2 else ()
     offline = re.compile(f"{OFFLINE}|{arch.get('registers', 'offline', '(?!)')}")
+    rungs, freezing = arch.get("arch", "rungs").split(), arch.get("registers", "frozen_by")
+    freezes = rungs.index(freezing) if freezing else None
     stays = not boots_crash_kernel and case.get("end") == "hang"
     if case.scenario.late and stays:
         j.check("K5", bool(e.pcs), "QEMU did not show where the late CPU is")
@@ -164,7 +166,8 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
             if cpu in case.scenario.strays:
                 j.check("K14", set(seen) == {HANGING}, f"QEMU shows CPU {cpu} in {' and '.join(seen)}, not in {HANGING}")
             elif cpu != owner and (cpu not in running | unreached or cpu in case.scenario.late):
-                j.check("K4", all(parked.fullmatch(f) or (cpu in gone and offline.fullmatch(f)) for f in seen),
+                frozen = e.how.get(cpu, (-1,))[0] == freezes and len(set(seen)) == 1
+                j.check("K4", frozen or all(parked.fullmatch(f) or (cpu in gone and offline.fullmatch(f)) for f in seen),
                         f"QEMU shows CPU {cpu} in {' and '.join(seen)}")
 
 

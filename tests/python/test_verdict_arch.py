@@ -67,6 +67,18 @@ class Bad(unittest.TestCase):
         text = log("powerpc", "crash-hotplug").replace("2/2 other", "3/3 other").replace("(ipi 2)", "(ipi 3)")
         self.fails("crash-hotplug", "K4: QEMU shows CPU 3 in ?", text, "powerpc")
 
+    def test_a_cpu_that_is_stopped_where_it_was(self) -> None:
+        stopped = {"rung": 1, "seen": ("arch_spin_lock_wait", "arch_spin_lock_wait")}
+        for change, why in (({}, []), ({"seen": ("arch_spin_lock_wait", "delay_loop")}, ["K4"]), ({"rung": 0}, ["K4"])):
+            found = archs.load()["s390"]
+            case = scenarios.case(scenarios.BY_NAME["wedged"], found, kernel="7.3", end="hang")
+            rung, seen = ({**stopped, **change}[key] for key in ("rung", "seen"))
+            e = evidence.Evidence(report="-", owner=1, others=3, running_on=set(), stop_us=1, how={2: (rung, 1, "")},
+                                  pcs=[["s390_park", "s390_park", one, "s390_park"] for one in seen])
+            j = verdict.Judge()
+            verdict._stop(j, case, e, found, False)
+            self.assertEqual([r.split(":")[0] for r in j.reasons if "QEMU shows" in r], why)
+
     def test_no_cpu_powered_itself_off(self) -> None:
         self.fails("plain-kdump--crash-smp", "K4: the crash kernel has 1 CPUs",
                    log("arm64", "plain-kdump--crash-smp").replace("crash kernel, 4 CPUs", "crash kernel, 1 CPUs"))
