@@ -13,7 +13,9 @@
  *
  * Races that are accepted: the crash kernel starts while a late CPU writes; the
  * owner faults while it writes a placeholder, and the late CPU, which waits
- * CRASH_PLACING_US at the most, writes over half of it.
+ * CRASH_PLACING_US at the most, writes over half of it; an owner is held up for its
+ * deadline between taking the kexec lock and keeping that it has, and cannot be
+ * stopped: its successor boots no crash kernel, as if somebody else had the lock.
  *
  * Hooks: capture, firmware_dump and before_crash_kernel of struct crash_stop_backend.
  */
