@@ -231,15 +231,16 @@ def _dump(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
     # Where the owner takes its registers itself, it does so as a loser does.
     expected = {e.owner: r"__crash_kexec|crash_test_\w+|crash_stop_\w+|sysrq\w*|vpanic|panic|"
                 + arch.get("registers", "loser", "-")}
-    expected |= {h.heir: expected[e.owner] for h in e.hung}
-    expected |= {h.cpu: r"crash_test_\w+" if h.stopped else "" for h in e.hung}
     spins = "|".join(filter(None, ("crash_test_wedged", arch.get("registers", "clock"))))
     expected |= {cpu: spins for cpu in s.wedged}
     if not s.loser_in_nmi:
         expected |= {cpu: arch.get("registers", "loser") for cpu in set(s.losers) & e.crashed - {e.owner}
-                     - {h.heir for h in e.hung} if e.how.get(cpu, (-1,))[0] == -1}
+                     if e.how.get(cpu, (-1,))[0] == -1}
     if s.all_wedged:
         expected |= {cpu: r"panic_stop_irqoff_fn|lkdtm_\w+|\w*stop_irqoff\w*" for cpu in range(case.cpus) if cpu != e.owner}
+    # Who has taken the crash over, whatever it did before, and who has lost it.
+    expected |= {h.heir: expected[e.owner] for h in e.hung}
+    expected |= {h.cpu: r"crash_test_\w+" if h.stopped else "" for h in e.hung}
     for cpu in s.late:
         state, note, _, _ = e.states.get(cpu, (0, 0, 0, ""))
         j.check("K5", state == STATE_STOPPED and note == NOTE_REGS,
