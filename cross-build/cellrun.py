@@ -59,18 +59,25 @@ def _side(cell: Cell, side: str, version: str, tree: pathlib.Path) -> build.Kern
     out = cells.folder(cell) / side
     out.mkdir(parents=True, exist_ok=True)
     if not (out / "scripts").exists():
-        _kconfig(cell, side, out)
+        _begin(cell, side, out)
     return build.Kernel(cell.kernel, version, side == "patched", cell.variant, cell.arch, tree, out, cell.compiler)
 
 
-def _kconfig(cell: Cell, side: str, out: pathlib.Path) -> None:
-    """Take kconfig from a cell that is done: it is the same for each of a tree and compiler, and make sees that it is."""
-    kernel, _, compiler, _ = cell.name.split("/")
-    for done in cells.FOLDER.glob(results.stem(f"{kernel}/*/{compiler}/*") + f"/{side}/scripts/kconfig/conf"):
-        if locks.free(done.parents[3]):
-            for name in ("basic", "kconfig"):
-                shutil.copytree(done.parents[1] / name, out / "scripts" / name)
-            return
+def _begin(cell: Cell, side: str, out: pathlib.Path) -> None:
+    """Begin with what a cell of this tree and compiler has made that is done, and make sees what has to be made anew.
+
+    Of one of the same architecture that is everything, of another kconfig.
+    """
+    kernel, arch, compiler, _ = cell.name.split("/")
+    for there, names in ((arch, (".",)), ("*", ("scripts/basic", "scripts/kconfig"))):
+        for conf in cells.FOLDER.glob(results.stem(f"{kernel}/{there}/{compiler}/*") + f"/{side}/scripts/kconfig/conf"):
+            done = conf.parents[2]
+            if locks.free(done.parent):
+                with locks.held(done.parent, shared=True):
+                    for name in names:
+                        shutil.copytree(done / name, out / name, symlinks=True, dirs_exist_ok=True,
+                                        ignore=shutil.ignore_patterns(".config*", "asked", "crash-stop.*"))
+                return
 
 
 def _configure_as(kernel: build.Kernel, config: str, log: pathlib.Path) -> None:

@@ -105,20 +105,22 @@ class Begins(Folder):
     """What a cell's build folder begins with."""
 
     def test_it_comes_from_a_cell_that_is_done(self) -> None:
-        done, cell, other = cells.choose(["7.3"], [f"7.3/{name}" for name in ("arm/gcc/off", "s390/gcc/off", "s390/clang/off")], False)
-        with mock.patch.object(cells, "FOLDER", self.tmp):
-            for name in ("basic/fixdep", "kconfig/conf"):
-                program = cells.folder(done) / "stock/scripts" / name
-                program.parent.mkdir(parents=True)
-                program.touch()
+        names = ("arm/gcc/off", "arm/gcc/up", "arm/clang/plain", "s390/gcc/off")
+        done, same, other_compiler, other_arch = (cells.choose(["7.3"], [f"7.3/{name}"], False)[0] for name in names)
+        with mock.patch.object(cells, "FOLDER", self.tmp / "matrix"):
+            for name in ("scripts/basic/fixdep", "scripts/kconfig/conf", "kernel/bounds.s", ".config", "asked", "crash-stop.log"):
+                made = cells.folder(done) / "stock" / name
+                made.parent.mkdir(parents=True, exist_ok=True)
+                made.touch()
 
-            def begins(cell: cells.Cell, side: str) -> list[str]:
-                return sorted(p.name for p in cellrun._side(cell, side, "7.3", self.tmp).out.glob("scripts/*/*"))
+            def begins(cell: cells.Cell, side: str = "stock") -> list[str]:
+                return sorted(p.name for p in cellrun._side(cell, side, "7.3", self.tmp).out.rglob("*") if p.is_file())
 
             with locks.held(cells.folder(done)):
-                self.assertEqual(begins(cell, "stock"), [])
-            self.assertEqual(begins(cell, "stock"), ["conf", "fixdep"])
-            self.assertEqual(begins(cell, "patched") + begins(other, "stock"), [])
+                self.assertEqual(begins(same), [])
+            self.assertEqual(begins(same), ["bounds.s", "conf", "fixdep"])
+            self.assertEqual(begins(other_arch), ["conf", "fixdep"])
+            self.assertEqual(begins(other_compiler) + begins(same, "patched"), [])
 
 
 class Sparse(Folder):
