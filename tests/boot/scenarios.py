@@ -242,6 +242,8 @@ class Case:
             return why
         if self.get("kdump") == "yes" and (why := self.arch.get("impossible", "kdump")):
             return why
+        if self.get("kdump") == "yes" and self.unstopped and (why := self.data("strays_end")):
+            return f"a CPU that runs on ends {why}"
         if self.data(f"not_on_{self.get('kernel')}"):
             return self.data(f"not_on_{self.get('kernel')}")
         return ""

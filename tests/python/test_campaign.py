@@ -114,6 +114,13 @@ class Smaller(unittest.TestCase):
         words = ("panic=1", "kdump=yes", "loading=1")
         faults.smaller(X86, "7.3", words, lambda w: self.assertEqual(faults.why_not(X86, "7.3", w), "") or True, 9)
 
+    def test_a_stray_is_not_judged_where_it_writes_somewhere(self) -> None:
+        power = archs.load()["powerpc"]
+        words = ("panic=1", "kdump=yes", "boot=hash", "wedged=3", "gentle=1")
+        self.assertIn("vectors", faults.why_not(power, "7.3", words))
+        for left_out in words[1:]:
+            self.assertEqual(faults.why_not(power, "7.3", tuple(w for w in words if w != left_out)), "")
+
     def test_without(self) -> None:
         self.assertEqual(campaign.without(self.WORDS, ["hold=1"]), self.WORDS[:-1])
         for word in ("panic=1", "late=2"):
