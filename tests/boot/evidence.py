@@ -280,8 +280,12 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         for line in e.store:
             _console_line(e, at, STAMP.sub("", line))
     if not e.hung:
-        # Nor where a CPU that hangs has the console's lock.
+        # Nor where a CPU that hangs has the console's lock, or its successor was stopped by an NMI.
         e.hung = [h for line in e.store if (h := _hang(STAMP.sub("", line)))]
+        if e.hung:
+            lines = [STAMP.sub("", line) for line in e.log]
+            for line in lines[next((n for n, line in enumerate(lines) if _hang(line)), len(lines)) + 1:]:
+                _console_line(e, e.hang_at or 0.0, line)
     e.signal_us = _signal_us(e, [line for _, line in transcript.lines])
     offset = _offset(e.said, symbols)
     moved = int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset

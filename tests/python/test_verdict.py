@@ -162,6 +162,17 @@ class Bad(unittest.TestCase):
             found = verdict.begins_behind_report(evidence.Evidence(report=said[1], said=said, store=lines))
             self.assertEqual(found, behind, stored)
 
+    def test_a_successor_that_cannot_print(self) -> None:
+        panic, hung, end = (f"[    1.{n}00000] {text}" for n, text in enumerate((
+            "Kernel panic - not syncing: crash_test: on purpose",
+            'crash_stop: CPU 0 hung in step "kmsg_dump" (first_dump) for 1000 ms, CPU 2 goes on behind it',
+            "crash_test: dump ends at 1000030 us")))
+        lines = ["guest: first kernel, 4 CPUs", panic, "[    1.000001] crash_test: dump 1 begins at 5 us on cpu 0",
+                 "guest: crash kernel, 1 CPUs", *(f"log| {line}" for line in (panic, hung, end)), "guest: restart",
+                 "guest: first kernel, 4 CPUs", "guest: record dmesg-ramoops-1", "store| Panic#1 Part1", f"store| <0>{hung}", "guest: record ends"]
+        facts = evidence.gather(Transcript("", [(0.0, line) for line in lines]), ARCH, evidence.Symbols(RECORDED / "kernel.map"))
+        self.assertEqual((facts.hung[0].heir, facts.dump_end_us), (2, 1000030))
+
     def test_what_hung_in_a_module(self) -> None:
         line = 'crash_stop: CPU 1 hung in step "kmsg_dump" (mtdoops_do_dump [mtdoops]) for 10000 ms and did not stop, CPU 2 goes on behind it'
         facts = evidence.gather(Transcript("", [(0.0, "guest: first kernel"), (0.0, line)]), ARCH, evidence.Symbols(RECORDED / "kernel.map"))
