@@ -274,10 +274,11 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
     if arch.get("store vmcore", "record") and not e.store:
         e.store, e.store_name = e.log, "vmcore"
     if not e.dumps and e.store and (e.report is None or any("crash_test: dump" in line for line in e.store)):
-        # A legacy console cannot print in NMI context or on PREEMPT_RT; the log has it all.
+        # A legacy console cannot print in NMI context or on PREEMPT_RT; the log has it all,
+        # and in the dump also what became of the crash kernel.
         at = e.panics[0][0] if e.panics else 0.0
         e.panics.clear()
-        for line in e.store:
+        for line in e.log or e.store:
             _console_line(e, at, STAMP.sub("", line))
     if not e.hung:
         # Nor where a CPU that hangs has the console's lock, or its successor was stopped by an NMI.
