@@ -138,6 +138,8 @@ def why_not(arch: Arch, kernel: str, words: Words) -> str:
     found = case(arch, kernel, 0, words)
     if hangs and found.cpus == 1 + sum(len(has.get(role, [])) for role in ("wedged", *HOTPLUG)):
         return "nobody is left to stand by"
+    if hangs and ["bug"] in (has.get("dumper"), has.get("notifier")) and (why := found.data("bug_masks")):
+        return why
     if found.data("crash_cpus") and found.scenario.hotplug:
         return "how many CPUs are free for the crash kernel is not known before"
     return found.impossible

@@ -263,7 +263,8 @@ def _hotplug(j: Judge, case: Case, e: Evidence) -> None:
     for cpu in case.scenario.hotplug:
         j.check("K15", e.running_on is not None and cpu not in e.running_on, f"CPU {cpu} slipped through and runs")
         if e.others == case.cpus - 1:
-            j.check("K15", cpu in e.how or cpu in e.not_stopped, f"CPU {cpu} was online, and neither stopped nor is named")
+            heir = cpu in {h.heir for h in e.hung}
+            j.check("K15", heir or cpu in e.how or cpu in e.not_stopped, f"CPU {cpu} was online, and neither stopped nor is named")
         if cpu in e.states:
             j.check("K15", e.states[cpu][0] in (STATE_RUNNING, STATE_STOPPED),
                     f"CPU {cpu} has state {e.states[cpu][0]} in the dump")

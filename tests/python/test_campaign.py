@@ -121,6 +121,12 @@ class Smaller(unittest.TestCase):
         for left_out in words[1:]:
             self.assertEqual(faults.why_not(power, "7.3", tuple(w for w in words if w != left_out)), "")
 
+    def test_who_hangs_inside_bug_is_not_reached(self) -> None:
+        words = ("panic=1", "boot=nmi", "dumper=bug", "notifier=hang")
+        self.assertIn("PSTATE", faults.why_not(archs.load()["arm64"], "7.3", words))
+        for less in (words[:1] + words[2:], ("panic=1", "boot=nmi", "dumper=fault", "notifier=hang")):
+            self.assertEqual(faults.why_not(archs.load()["arm64"], "7.3", less), "")
+
     def test_without(self) -> None:
         self.assertEqual(campaign.without(self.WORDS, ["hold=1"]), self.WORDS[:-1])
         for word in ("panic=1", "late=2"):
