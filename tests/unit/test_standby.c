@@ -435,10 +435,30 @@ static void unreachable_owner_comes_back(unsigned int variant)
 
 static unsigned int held_up_at, accesses;
 
+static void owner_comes_to(bool access)
+{
+	if (access && !raw_smp_processor_id() && accesses++ == held_up_at)
+		machine_sleep((DEADLINE_MS + TAKEOVER_MS + 150) * MS);
+}
+
 static void holds_up(const atomic_t *v)
 {
-	if (v == &crash_turn && !raw_smp_processor_id() && accesses++ == held_up_at)
-		machine_sleep((DEADLINE_MS + TAKEOVER_MS + 150) * MS);
+	owner_comes_to(v == &crash_turn);
+}
+
+static void owner_held_up(unsigned int variant, void (*access)(const atomic_t *v),
+			  void (*own)(const void *all))
+{
+	scene(variant);
+	plan[0].program = program_nmi_panic;
+	every_place_takes_time();
+	held_up_at = variant / 4;
+	at_access = access;
+	at_per_cpu = own;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	at_per_cpu = NULL;
+	expect_everything_once(variant);
+	CHECK_RANGE(log_count("hung in step"), 0, machine_keeps_time ? 1 : CRASH_STANDBYS);
 }
 
 /*
@@ -447,35 +467,19 @@ static void holds_up(const atomic_t *v)
  */
 static void owner_that_is_held_up(unsigned int variant)
 {
-	scene(variant);
-	plan[0].program = program_nmi_panic;
-	every_place_takes_time();
-	held_up_at = variant / 4;
-	at_access = holds_up;
-	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
-	expect_everything_once(variant);
-	CHECK_RANGE(log_count("hung in step"), 0, machine_keeps_time ? 1 : CRASH_STANDBYS);
+	owner_held_up(variant, holds_up, NULL);
 	CHECK(accesses <= ACCESSES);
 }
 
 static void holds_up_at_its_own(const void *all)
 {
-	if (all != crash_stop_cpu && !raw_smp_processor_id() && accesses++ == held_up_at)
-		machine_sleep((DEADLINE_MS + TAKEOVER_MS + 150) * MS);
+	owner_comes_to(all != crash_stop_cpu);
 }
 
 /* Or right before it writes what is its own: its successor has another one. */
 static void owner_that_is_held_up_at_its_own(unsigned int variant)
 {
-	scene(variant);
-	plan[0].program = program_nmi_panic;
-	every_place_takes_time();
-	held_up_at = variant / 4;
-	at_per_cpu = holds_up_at_its_own;
-	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
-	at_per_cpu = NULL;
-	expect_everything_once(variant);
-	CHECK_RANGE(log_count("hung in step"), 0, machine_keeps_time ? 1 : CRASH_STANDBYS);
+	owner_held_up(variant, NULL, holds_up_at_its_own);
 	CHECK(accesses <= OWN_ACCESSES);
 }
 
