@@ -58,7 +58,7 @@ def _side(cell: Cell, side: str, version: str, tree: pathlib.Path) -> build.Kern
     """One of the trees, with a build folder in the cell's."""
     out = cells.folder(cell) / side
     out.mkdir(parents=True, exist_ok=True)
-    if not (out / "scripts").exists():
+    if not any(out.iterdir()):
         _begin(cell, side, out)
     return build.Kernel(cell.kernel, version, side == "patched", cell.variant, cell.arch, tree, out, cell.compiler)
 
@@ -66,17 +66,24 @@ def _side(cell: Cell, side: str, version: str, tree: pathlib.Path) -> build.Kern
 def _begin(cell: Cell, side: str, out: pathlib.Path) -> None:
     """Begin with what a cell of this tree and compiler has made that is done, and make sees what has to be made anew.
 
-    Of one of the same architecture that is everything, of another kconfig.
+    Of one of the same architecture that is everything, of another kconfig. It is there whole or not at
+    all; without it, make says what is wrong with the disk.
     """
+    fresh = out.with_name(f"{side}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
     kernel, arch, compiler, _ = cell.name.split("/")
     for there, names in ((arch, (".",)), ("*", ("scripts/basic", "scripts/kconfig"))):
         for conf in cells.FOLDER.glob(results.stem(f"{kernel}/{there}/{compiler}/*") + f"/{side}/scripts/kconfig/conf"):
             done = conf.parents[2]
             if locks.free(done.parent):
-                with locks.held(done.parent, shared=True):
-                    for name in names:
-                        shutil.copytree(done / name, out / name, symlinks=True, dirs_exist_ok=True,
-                                        ignore=shutil.ignore_patterns(".config*", "asked", "crash-stop.*"))
+                try:
+                    with locks.held(done.parent, shared=True):
+                        for name in names:
+                            shutil.copytree(done / name, fresh / name, symlinks=True, dirs_exist_ok=True,
+                                            ignore=shutil.ignore_patterns(".config*", "asked", "crash-stop.*"))
+                    fresh.rename(out)
+                except OSError:
+                    shutil.rmtree(fresh, ignore_errors=True)
                 return
 
 

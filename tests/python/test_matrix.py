@@ -118,6 +118,8 @@ class Begins(Folder):
 
             with locks.held(cells.folder(done)):
                 self.assertEqual(begins(same), [])
+            with mock.patch("shutil.copystat", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+                self.assertEqual(begins(same), [])
             self.assertEqual(begins(same), ["bounds.s", "conf", "fixdep"])
             self.assertEqual(begins(other_arch), ["conf", "fixdep"])
             self.assertEqual(begins(other_compiler) + begins(same, "patched"), [])
