@@ -125,7 +125,7 @@ mutants()
 	firmware_dump_begun_twice|crash_stop_dump|s/ && crash_substep(backend->firmware_dump)//
 	image_never_verified|crash_stop_dump|s/backend->verifies_image/0/
 	image_always_verified|crash_stop_dump|s/backend->verifies_image/1/
-	kept_lock_forgotten|crash_stop_dump|s/kept = locked;//
+	kept_lock_forgotten|crash_stop_dump|s/WRITE_ONCE(kept, locked);//
 	sys_info_with_an_image|crash_notify|s/!post_notifiers && crash_stop_have_image()/0/
 	claim_is_taken_away|panic_mutex|s/if (atomic_try_cmpxchg(&panic_cpu, &old, this_cpu))/old = atomic_xchg(\&panic_cpu, this_cpu);\n\tif (old == PANIC_CPU_INVALID)/
 	loser_forgets_its_message|panic_mutex|/^void __noreturn panic_mutex_park(/,/^}/s/panic_mutex_keep(fmt, args);//
