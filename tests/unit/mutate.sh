@@ -23,6 +23,7 @@ api=$(realpath "${API:-../../include}")
 seeds=${SEEDS:-25}
 tests=${TESTS:-.}
 shard=${SHARD:-1/1}
+unset SHARD	# that of the unit tests is another
 export SAN="${SAN-}"
 
 # name|file|sed expression, which may hold bars of its own

@@ -12,6 +12,7 @@
  *	VARIANTS=n	in order only so many variants of each test case
  *	TEST=x	only test cases whose name holds x
  *	FIRST=1	end at the first failure
+ *	SHARD=k/n	the k-th of n parts of the test cases, from 1
  */
 #include <signal.h>
 #include <sys/time.h>
@@ -183,14 +184,21 @@ int main(void)
 		kexec_tests, reboot_tests, hotplug_tests, rungs_tests, standby_tests, storm_tests,
 	};
 	const char *only = getenv("TEST");
-	unsigned int i, n = 0, failed = 0;
+	unsigned int i, n = 0, failed = 0, seen = 0, shard = 1, shards = 1;
 	int seed = env("SEED", -1);
 	const struct test *t;
 
 	verbose = seed >= 0;
+	if (getenv("SHARD") && (sscanf(getenv("SHARD"), "%u/%u", &shard, &shards) != 2 ||
+				!shard || shard > shards)) {
+		fprintf(stderr, "SHARD=%s: give K/N, from 1/N to N/N\n", getenv("SHARD"));
+		return 2;
+	}
 	for (i = 0; i < ARRAY_SIZE(all); i++) {
 		for (t = all[i]; t->name; t++) {
 			if (only && !strstr(t->name, only))
+				continue;
+			if (seen++ % shards != shard - 1)
 				continue;
 			n++;
 			if (test_case(t, seed, env("SEEDS", TEST_SEEDS))) {

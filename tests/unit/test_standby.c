@@ -373,13 +373,13 @@ static void old_owner_is_unreachable(unsigned int variant)
 }
 
 /* So that the old owner comes back while the new one is on its way. */
-static void every_place_takes_time(void)
+static void every_place_takes(u64 ns)
 {
 	unsigned int i;
 
 	for (i = PLACE_REPORT; i < PLACE_GATE; i++)
 		if (!is_console(i))
-			place_ns[i] = DEADLINE_MS * MS / 2;
+			place_ns[i] = ns;
 }
 
 /* A CPU that no rung has reached is not tried again. */
@@ -423,7 +423,7 @@ static void unreachable_owner_comes_back(unsigned int variant)
 
 	scene(variant);
 	plan[0].program = program_nmi_panic;
-	every_place_takes_time();
+	every_place_takes(DEADLINE_MS * MS / 2);
 	place_ns[hung] = (DEADLINE_MS + 150) * MS;
 	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
 	expect_everything_once(variant);
@@ -438,7 +438,7 @@ static unsigned int held_up_at, accesses;
 static void owner_comes_to(bool access)
 {
 	if (access && !raw_smp_processor_id() && accesses++ == held_up_at)
-		machine_sleep((DEADLINE_MS + TAKEOVER_MS + 150) * MS);
+		machine_sleep((DEADLINE_MS + 150) * MS);
 }
 
 static void holds_up(const atomic_t *v)
@@ -451,7 +451,7 @@ static void owner_held_up(unsigned int variant, void (*access)(const atomic_t *v
 {
 	scene(variant);
 	plan[0].program = program_nmi_panic;
-	every_place_takes_time();
+	every_place_takes(20 * MS);
 	held_up_at = variant / 4;
 	at_access = access;
 	at_per_cpu = own;
