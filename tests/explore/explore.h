@@ -33,6 +33,10 @@ struct scenario {
 	unsigned int dear;		/* so many surprises less will do */
 };
 
+/* hash.c: of one more value, of bytes */
+u64 explore_mix(u64 h, u64 v);
+u64 explore_hash(const void *p, size_t size, u64 h);
+
 /* machine.c */
 void explore_machine_init(unsigned int cpus, unsigned int faults);
 unsigned int machine_moves(struct move *moves);

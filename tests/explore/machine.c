@@ -76,25 +76,6 @@ extern char __data_start[], _end[];
 
 u64 machine_now;
 
-static u64 machine_mix(u64 h, u64 v)
-{
-	h = (h ^ v) * 0x9e3779b97f4a7c15ull;
-	return h ^ (h >> 29);
-}
-
-static u64 machine_hash_bytes(const void *p, size_t size, u64 h)
-{
-	u64 v;
-
-	for (; size >= sizeof(v); size -= sizeof(v), p = (const char *)p + sizeof(v)) {
-		memcpy(&v, p, sizeof(v));
-		h = machine_mix(h, v);
-	}
-	for (v = 0; size; size--)
-		v = v << 8 | ((const unsigned char *)p)[size - 1];
-	return machine_mix(h, v);
-}
-
 static char *machine_stack_top(const struct cpu *c)
 {
 	return (char *)c->fiber.stack + FIBER_STACK;
@@ -378,14 +359,14 @@ static void machine_settle(struct cpu *c)
 		changed = true;
 		memcpy(m->image + at, __data_start + at, size);
 		m->data_hash ^= m->block_hash[i];
-		m->block_hash[i] = machine_hash_bytes(m->image + at, size, i + 1);
+		m->block_hash[i] = explore_hash(m->image + at, size, i + 1);
 		m->data_hash ^= m->block_hash[i];
 	}
 	if (changed)
 		for (i = 0; i < m->nr_cpus; i++)
 			if (&cpus[i] != c)
 				cpus[i].s.news = true;
-	c->stack_hash = machine_hash_bytes(c->low, machine_stack_top(c) - c->low, 1);
+	c->stack_hash = explore_hash(c->low, machine_stack_top(c) - c->low, 1);
 }
 
 void machine_take(struct move move)
@@ -406,12 +387,12 @@ void machine_take(struct move move)
 
 unsigned long machine_hash(void)
 {
-	u64 h = machine_mix(m->data_hash, m->faults);
+	u64 h = explore_mix(m->data_hash, m->faults);
 	unsigned int i;
 
 	for (i = 0; i < m->nr_cpus; i++) {
-		h = machine_mix(h, cpus[i].stack_hash);
-		h = machine_hash_bytes(&cpus[i].s, sizeof(cpus[i].s), h);
+		h = explore_mix(h, cpus[i].stack_hash);
+		h = explore_hash(&cpus[i].s, sizeof(cpus[i].s), h);
 	}
 	return h;
 }

@@ -11,7 +11,8 @@
  * -b	no more than so many surprises, with two and with three
  * -1	first with none, then with one ..., and end at the first failure
  *
- * A NAME with a slash is replayed, and each access is shown.
+ * A NAME with a slash is replayed, and each access is shown. SHARD=K/N in the environment
+ * searches the K-th of N parts of the scenarios, from 1.
  */
 #include <signal.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@
 #define BOUNDS		3	/* to try in turn, before the one that is asked for */
 
 static unsigned int tests, failed;
+static unsigned int shard = 1, shards = 1;
 static bool deep, first;
 static double executions;
 
@@ -116,7 +118,7 @@ static bool for_each(int nr_asked, char **asked, unsigned int bound)
 {
 	const struct scenario *c;
 	char name[64], *moves;
-	unsigned int cpus, i;
+	unsigned int cpus, i, seen = 0;
 
 	for (cpus = 2; cpus <= NR_CPUS; cpus++) {
 		for (c = scenarios; c->name; c++) {
@@ -124,7 +126,7 @@ static bool for_each(int nr_asked, char **asked, unsigned int bound)
 			for (i = 0; i < nr_asked; i++)
 				if (is_asked_for(asked[i], c, name))
 					break;
-			if (nr_asked && i == nr_asked)
+			if ((nr_asked && i == nr_asked) || seen++ % shards != shard - 1)
 				continue;
 			moves = nr_asked ? strchr(asked[i], '/') : NULL;
 			if (moves) {
@@ -160,6 +162,11 @@ int main(int argc, char **argv)
 		default:
 			return 2;
 		}
+	}
+	if (getenv("SHARD") && (sscanf(getenv("SHARD"), "%u/%u", &shard, &shards) != 2 ||
+				!shard || shard > shards)) {
+		fprintf(stderr, "SHARD=%s: give K/N, from 1/N to N/N\n", getenv("SHARD"));
+		return 2;
 	}
 	argc -= optind;
 	argv += optind;

@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import subprocess
 import sys
 
 import lint
@@ -14,7 +13,7 @@ import packages
 import sources
 import support
 from archs import ROOT
-from parts.common import Results, call, from_tap, mutate, noticed, outputs
+from parts.common import Results, call, in_parts, mutate, noticed
 
 # Lines of one file; a core file is near 250, a backend near 120.
 CORE_LINES, ARCH_LINES = 280, 220
@@ -22,14 +21,7 @@ CORE_LINES, ARCH_LINES = 280, 220
 
 def unit(args: argparse.Namespace) -> Results:
     """The core's own files against a fake machine that misbehaves."""
-    make = ["make", "-s", "-C", "tests/unit", f"O={outputs('unit')}"]
-    code, text = call(make)
-    if code:
-        return [("the unit tests build", text.strip()[-300:])]
-    shards = os.cpu_count() or 1
-    run = [subprocess.Popen([*make, "check"], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            env=os.environ | {"SHARD": f"{k}/{shards}"}) for k in range(1, shards + 1)]
-    return [result for shard in run for result in from_tap(shard.communicate()[0], shard.returncode, "the unit tests ran through")]
+    return in_parts("unit")[0]
 
 
 def mutants(args: argparse.Namespace) -> Results:

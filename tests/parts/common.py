@@ -29,6 +29,20 @@ def outputs(name: str) -> pathlib.Path:
     return sources.CACHE / "tests" / hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12] / name
 
 
+def in_parts(folder: str, *words: str) -> tuple[Results, list[str]]:
+    """A test program of tests/, built and then run in as many parts as there are processors; and what each said last."""
+    make = ["make", "-s", "-C", f"tests/{folder}", f"O={outputs(folder)}", *words]
+    code, text = call(make)
+    if code:
+        return [(f"tests/{folder} builds", text.strip()[-300:])], []
+    shards = os.cpu_count() or 1
+    run = [subprocess.Popen([*make, "check"], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            env=os.environ | {"SHARD": f"{k}/{shards}"}) for k in range(1, shards + 1)]
+    said = [shard.communicate()[0] for shard in run]
+    return ([result for text, shard in zip(said, run) for result in from_tap(text, shard.returncode, f"tests/{folder} ran through")],
+            [text.strip().splitlines()[-1] for text in said if text.strip()])
+
+
 def mutate(name: str, **environment: str) -> subprocess.Popen[str]:
     """Broken cores, under way; tests/unit/mutate.sh says what the environment may ask for."""
     return subprocess.Popen(["sh", "tests/unit/mutate.sh", str(outputs(name))], cwd=ROOT, text=True, stdout=subprocess.PIPE,

@@ -5,16 +5,11 @@ from __future__ import annotations
 
 import argparse
 
-from parts.common import Results, call, from_tap, mutate, noticed, outputs
+from parts.common import Results, in_parts, mutate, noticed
 
 
 def explore(args: argparse.Namespace) -> Results:
     """Interleavings of two CPUs and of three up to a bound (--all: two without one), and broken cores found out."""
-    out = outputs("explore")
-    # Meanwhile, since the one is bound by the processor and the other half by the compiler.
-    broken = mutate("explore", TESTS="../explore", PROVEN="1")
-    code, text = call(["make", "-s", "-C", "tests/explore", f"O={out}", f"ARGS={'-a' if args.all else ''}", "check"])
-    results = from_tap(text, code, "the explorer ran through")
-    if not code:
-        print(f"   {text.splitlines()[-1]}")
-    return results + noticed(broken)
+    results, said = in_parts("explore", *(["ARGS=-a"] if args.all else []))
+    print(*(f"   {line}" for line in said), sep="\n")
+    return results + noticed(mutate("explore", TESTS="../explore", PROVEN="1"))
