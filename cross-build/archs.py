@@ -24,6 +24,7 @@ class Variant:
     lines: str
     objects: tuple[str, ...]
     default: bool
+    after: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Arch:
             if data.get("config"):
                 text += (self.folder / data["config"]).read_text()
             found[name] = Variant(name, data.get("base", "allnoconfig"), text, tuple(data.get("objects", "").split()),
-                                  name in wanted or data.get("default", "yes") == "yes")
+                                  name in wanted or data.get("default", "yes") == "yes", data.get("after", ""))
         return {n: v for n, v in found.items() if not wanted or n in wanted}
 
 

@@ -155,14 +155,30 @@ def folder(out: pathlib.Path) -> Iterator[pathlib.Path]:
         yield log
 
 
+def _begin_with(done: Kernel, out: pathlib.Path) -> None:
+    """A build folder that is not there begins with what another one has; make sees what has to be made anew."""
+    with locks.held(out):
+        if out.exists():
+            return
+        new = out.with_name(f"{out.name}.new")
+        shutil.rmtree(new, ignore_errors=True)
+        with locks.held(done.out, shared=True):
+            shutil.copytree(done.out, new, symlinks=True)
+        new.rename(out)
+
+
 def build(label: str, arch: Arch, patched: bool, variant: str = PLAIN, target: str | None = None) -> Kernel:
     """Build a kernel, or find it built. target None stands for the boot image."""
     packages.need(*packages.BUILD)
     need_compiler(arch)
+    after = arch.variants()[variant].after
+    before = build(label, arch, patched, after) if after else None
     with sources.using(label, patched) as (version, tree):
         out = sources.CACHE / "build" / f"{tree.name}-{arch.name}-{variant}"
         kernel = Kernel(label, version, patched, variant, arch, tree, out)
         try:
+            if before:
+                _begin_with(before, out)
             with folder(out) as log:
                 started = time.monotonic()
                 configure(kernel, log)

@@ -33,7 +33,7 @@ COMPARED = (*((name, "no") for name in bench.COMPARED), ("plain", "yes"), ("wedg
 # more cases fail, none is: what is broken would cost a timeout each time.
 RETRIES = 2
 RETRIED_CASES = 5
-# Kernels that are built otherwise, and what they run; the slice builds the first.
+# Kernels that are built otherwise, and what they run.
 VARIANT_CASES = {
     "lockdep": ("plain", "wedged", "three", "dumper-fault", "oops"),
     "rt": ("plain", "wedged", "three", "dumper-fault", "in-oops-dump"),
@@ -110,10 +110,11 @@ def _boot_cases(cases: list[Case], jobs: int) -> Results:
     return results
 
 
-def in_turn(arches: list[Arch], whole: list[Arch]) -> dict[str, str]:
-    """The one kernel that the slice boots on an architecture that is not this machine's, the newest first."""
-    rest = [a for a in arches if a not in whole]
-    return {a.name: kernels[i % len(kernels)] for i, a in enumerate(rest) for kernels in [scenarios.options_of(a)["kernel"]]}
+def in_turn(arches: list[Arch], newest: list[Arch]) -> dict[str, str]:
+    """The one kernel that the slice boots on an architecture: this machine's the newest, the others in turn."""
+    rest = [a for a in arches if a not in newest]
+    return {a.name: options[rest.index(a) % len(options) if a in rest else 0]
+            for a in arches for options in [scenarios.options_of(a)["kernel"]]}
 
 
 def boots(args: argparse.Namespace) -> Results:
@@ -128,10 +129,9 @@ def boots(args: argparse.Namespace) -> Results:
 
 
 def variants(args: argparse.Namespace) -> Results:
-    """Kernels that are built otherwise: PROVE_LOCKING; --all: PREEMPT_RT, and the defconfig."""
-    wanted = VARIANT_CASES if args.all else dict([next(iter(VARIANT_CASES.items()))])
+    """Kernels that are built otherwise: PROVE_LOCKING, PREEMPT_RT, and the defconfig."""
     cases = [scenarios.case(scenarios.BY_NAME[s], arch, variant, kernel="7.3", kdump=k) for arch in native(args)
-             for variant, names in wanted.items() for s in names for k in ("no", "yes")]
+             for variant, names in VARIANT_CASES.items() for s in names for k in ("no", "yes")]
     return _boot_cases(cases, args.jobs)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The series: git am gives what apply gives, in an order in which each step stands alone."""
 
+import concurrent.futures
 import contextlib
 import io
 import os
@@ -66,7 +67,9 @@ class Made(unittest.TestCase):
         cls.checkout = copy("6.12", cls.tmp / "checkout", "MAINTAINERS", "scripts/get_maintainer.pl", "scripts/checkpatch.pl",
                             "scripts/spelling.txt", "scripts/const_structs.checkpatch")
         cls.commit_all(cls.checkout)
-        cls.printed = {k: cls.crash_stop(k, str(cls.checkout) if k == "6.12" else k) for k in apply.KERNELS}
+        given = {k: str(cls.checkout) if k == "6.12" else k for k in apply.KERNELS}
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            cls.printed = dict(zip(given, pool.map(cls.crash_stop, given.keys(), given.values())))
 
     @classmethod
     def git(cls, tree: pathlib.Path, *args: str) -> str:
