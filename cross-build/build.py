@@ -164,6 +164,13 @@ def _begin_with(done: Kernel, out: pathlib.Path) -> None:
         shutil.rmtree(new, ignore_errors=True)
         with locks.held(done.out, shared=True):
             shutil.copytree(done.out, new, symlinks=True)
+        # What is built by tools/build is named with its folder: objtool would be made anew, and with it each object.
+        for command in new.rglob(".*.cmd"):
+            text = command.read_text()
+            if str(done.out) in text:
+                when = command.stat()
+                command.write_text(text.replace(str(done.out), str(out)))
+                os.utime(command, ns=(when.st_atime_ns, when.st_mtime_ns))
         new.rename(out)
 
 
