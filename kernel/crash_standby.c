@@ -80,6 +80,8 @@ MODULE_PARM_DESC(step_ms, "ms per other step");
 static atomic_t crash_standbys = ATOMIC_INIT(0);
 static DEFINE_PER_CPU(bool, crash_stands_by);
 
+static struct cpumask crash_old_owners;
+
 /* The next entry of panic() is no fault: this file has said what it is. */
 bool crash_taken_over;
 
@@ -116,6 +118,25 @@ void crash_standby_claim(int how)
 bool crash_standby_missing(void)
 {
 	return !crash_standby_off() && !atomic_read(&crash_standbys);
+}
+
+/**
+ * crash_standby_all_came - is every CPU standing still, or has had the crash?
+ *
+ * An owner that hung and did not stop runs on, but does not go back to what it did
+ * before its panic.
+ */
+bool crash_standby_all_came(void)
+{
+	const struct crash_stop_result *r = crash_stop_result();
+	unsigned int cpu;
+
+	if (!r)
+		return false;
+	for_each_cpu(cpu, r->left)
+		if (!crash_stop_cpu_stopped(cpu) && !cpumask_test_cpu(cpu, &crash_old_owners))
+			return false;
+	return true;
 }
 
 /* The deadline of a stage, 0 for none. */
@@ -163,6 +184,7 @@ static void crash_take_over(int turn, const struct crash_stage *at, unsigned int
 		return;
 	}
 	atomic_set(&panic_cpu, this_cpu);
+	cpumask_set_cpu(old_cpu, &crash_old_owners);
 	/* It can hang as well, and then is stopped, and its registers are new ones. */
 	atomic_set(&me->note, CRASH_NOTE_PLACEHOLDER);
 	atomic_set(&me->state, CRASH_CPU_RUNNING);

@@ -14,8 +14,9 @@
  * Races that are accepted: the crash kernel starts while a late CPU writes; the
  * owner faults while it writes a placeholder, and the late CPU, which waits
  * CRASH_PLACING_US at the most, writes over half of it; an owner is held up for its
- * deadline between taking the kexec lock and keeping that it has, and cannot be
- * stopped: its successor boots no crash kernel, as if somebody else had the lock.
+ * deadline between taking the kexec lock and keeping that it has, and neither it nor
+ * some other CPU can be stopped: its successor boots no crash kernel, as if that one
+ * had the lock.
  *
  * Hooks: capture, firmware_dump and before_crash_kernel of struct crash_stop_backend.
  */
@@ -181,7 +182,8 @@ bool crash_stop_may_kexec(bool locked)
 			pr_emerg("crash kernel not booted: the kexec lock is held and there is no whole image\n");
 		return locked;
 	}
-	if (!locked && !crash_stop_complete()) {
+	/* Who has it may be writing the image, unless it stands still, or panicked. */
+	if (!locked && !crash_standby_all_came()) {
 		if (say)
 			pr_emerg("crash kernel not booted: the kexec lock is held and not all CPUs stopped\n");
 		return false;

@@ -134,6 +134,7 @@ extern bool crash_taken_over;
 void crash_standby_claim(int how);
 void crash_standby_watch(void);
 bool crash_standby_missing(void);
+bool crash_standby_all_came(void);
 
 /* kernel/crash_stop_cpu.c */
 DECLARE_PER_CPU(struct pt_regs *, crash_stop_regs);

@@ -139,8 +139,9 @@ mutants()
 	crash_kexec_claims_without_an_image|crash_kexec_without_an_image_returns|crash_stop_dump|s/crash_stop_have_image() && !panic_mutex_is_mine()/!panic_mutex_is_mine()/
 	crash_kexec_nests_on_the_owner|crash_kexec_on_the_owner_returns|crash_stop_dump|s/crash_stop_have_image() && !panic_mutex_is_mine()/crash_stop_have_image()/
 	crash_kexec_forgets_its_registers|crash_kexec_with_an_image_is_a_panic|crash_stop_dump|s/crash_regs = regs;//
-	held_lock_costs_the_dump|kexec_gate|crash_stop_dump|s/!locked && !crash_stop_complete()/!locked/
-	held_lock_ignored|refusal_that_faults|crash_stop_dump|s/!locked && !crash_stop_complete()/0/
+	held_lock_costs_the_dump|kexec_gate|crash_stop_dump|s/!locked && !crash_standby_all_came()/!locked/
+	lost_owner_costs_the_dump|old_owner_is_unreachable|crash_stop_dump|s/crash_standby_all_came()/crash_stop_complete()/
+	held_lock_ignored|refusal_that_faults|crash_stop_dump|s/!locked && !crash_standby_all_came()/0/
 	placeholder_stays|late_cpu_is_captured_and_parked|crash_stop_dump|s/CRASH_NOTE_REGS)$/CRASH_NOTE_REGS || atomic_read(\&p->note) == CRASH_NOTE_PLACEHOLDER)/
 	placeholder_not_waited_for|late_cpu_comes_while_its_placeholder_is_written|crash_stop_dump|s/old == CRASH_NOTE_PLACING &&/0 \&\&/
 	placeholder_over_registers|healthy_stop_is_one_line|crash_stop_dump|s/!atomic_try_cmpxchg(&p->note, &old,/!atomic_xchg(\&p->note,/

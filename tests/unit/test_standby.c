@@ -357,10 +357,14 @@ static void fault_after_a_takeover(unsigned int variant)
 	CHECK_INT(log_count("nested panic in step \"kmsg_dump\""), 1);
 }
 
-/* The owner hangs where nothing reaches it: that is said, and the crash goes on. */
+/*
+ * The owner hangs where nothing reaches it: that is said, and the crash goes on. If the
+ * kexec lock is held, then not by one that may still be loading an image.
+ */
 static void old_owner_is_unreachable(unsigned int variant)
 {
 	scene(variant);
+	kexec_locked = variant & 4;
 	plan[0].program = program_nmi_panic;
 	place_ns[PLACE_DUMPER] = FOREVER;
 	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
@@ -563,7 +567,7 @@ const struct test standby_tests[] = {
 	T_N(new_owner_hangs, 4),
 	T_N(new_owner_hangs_in_a_notifier, 4),
 	T_N(fault_after_a_takeover, 4),
-	T_N(old_owner_is_unreachable, 4),
+	T_N(old_owner_is_unreachable, 8),
 	T_N(unreachable_cpu_is_left_alone, 4),
 	T_N(late_cpu_takes_over, 4),
 	T_N(unreachable_owner_comes_back, 16),
