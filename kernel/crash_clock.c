@@ -9,9 +9,9 @@
  * were seen under emulation). So sched_clock() counts, and while it stands still
  * each poll counts for the udelay(1) that it holds.
  *
- * A poll counts for CRASH_POLL_MAX_US at the most: a virtual CPU that was off its
- * host CPU for longer says nothing about the time that the others had. And for
- * CRASH_POLL_MIN_NS at the least, so that a clock that creeps ends a wait too.
+ * A microsecond of delay counts for CRASH_POLL_MAX_US at the most: a virtual CPU that
+ * was off its host CPU for longer says nothing about the time that the others had. And
+ * for CRASH_POLL_MIN_NS at the least, so that a clock that creeps ends a wait too.
  *
  * Hooks: none.
  */
@@ -35,7 +35,7 @@ void crash_clock_start(struct crash_clock *clock)
 /**
  * crash_clock_wait - let some time pass and count it
  * @clock: the clock, whose @ns grows
- * @us: the time, far below CRASH_POLL_MAX_US
+ * @us: the time; a longer one bears longer gaps
  *
  * Context: any.
  * Return: nanoseconds that have passed since the last call.
@@ -57,7 +57,7 @@ u64 crash_clock_wait(struct crash_clock *clock, unsigned int us)
 		s64 counted = min_t(s64, ns, clock->still_ns);
 
 		clock->still_ns = 0;
-		ns = min_t(s64, ns - counted, CRASH_POLL_MAX_US * NSEC_PER_USEC);
+		ns = min_t(s64, ns - counted, us * CRASH_POLL_MAX_US * NSEC_PER_USEC);
 	}
 	ns = max_t(s64, ns, us * CRASH_POLL_MIN_NS);
 	clock->ns += ns;

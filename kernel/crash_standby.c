@@ -56,7 +56,7 @@
 
 #include "crash_stop_internal.h"
 
-#define CRASH_STANDBY_POLL_US	10
+#define CRASH_STANDBY_POLL_US	10	/* and a host's time slice of 10 ms counts in full */
 #define CRASH_DUMPER_MS		10000
 #define CRASH_NOTIFIER_MS	10000
 #define CRASH_STEP_MS		60000	/* much to print, on a slow console */

@@ -199,6 +199,20 @@ static void extend(unsigned int where)
 	}
 }
 
+/* A host that takes the CPU that stands by away, for some ms each time, delays nothing. */
+static void watch_that_has_gaps(unsigned int variant)
+{
+	scene(variant);
+	machine_udelay_factor = machine_seed ? 40 : 500;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	if (machine_keeps_time)
+		CHECK_RANGE(event_ns(EV_CAPTURE, 0, ANY) - event_ns(EV_PLACE, 0, PLACE_DUMPER),
+			    DEADLINE_MS * MS, (DEADLINE_MS + TAKEOVER_MS) * MS);
+}
+
 /* A deadline that is shorter than the ladder counts as one that is not. */
 static void short_deadline(unsigned int variant)
 {
@@ -558,6 +572,7 @@ const struct test standby_tests[] = {
 	T_N(switched_off, 4),
 	T_N(nobody_can_stand_by, 4),
 	T_N(backend_without_the_hook, 2),
+	T_N(watch_that_has_gaps, 2),
 	T_N(short_deadline, 4),
 	T_N(stage_that_is_extended, 4),
 	T_N(stage_that_an_nmi_extends, 4),
