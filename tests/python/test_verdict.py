@@ -18,9 +18,10 @@ ARCH = archs.load()["x86_64"]
 
 def judge(name: str, text: str, **options: str) -> verdict.Verdict:
     """The verdict on a log, with the symbols of a recorded one."""
-    scenario, _, kdump = name.partition("-kdump")
-    case = scenarios.case(scenarios.BY_NAME[scenario], ARCH, kernel="7.3", kdump="yes" if "-kdump" in name else "no", **options)
-    facts = evidence.gather(Transcript.parse(text), ARCH, evidence.Symbols(RECORDED / "kernel.map"))
+    folder, _, run = name.rpartition("/")
+    scenario, dash, _ = run.partition("-kdump")
+    case = scenarios.case(scenarios.BY_NAME[scenario], ARCH, kernel="7.3", kdump="yes" if dash else "no", **options)
+    facts = evidence.gather(Transcript.parse(text), ARCH, evidence.Symbols(RECORDED / folder / "kernel.map"))
     return verdict.judge(case, facts, ARCH)
 
 
@@ -33,8 +34,8 @@ class Good(unittest.TestCase):
     """What was recorded passes, with every line exercised that the case can exercise."""
 
     def test_recorded_runs_pass(self) -> None:
-        names = sorted(p.stem for p in RECORDED.glob("*.log"))
-        self.assertGreaterEqual(len(names), 4)
+        names = sorted(str(p.relative_to(RECORDED).with_suffix("")) for where in ("*.log", "hang/*.log") for p in RECORDED.glob(where))
+        self.assertGreaterEqual(len(names), 8)
         for name in names:
             with self.subTest(name):
                 self.assertEqual(judge(name, log(name)).reasons, [])
@@ -137,6 +138,26 @@ class Bad(unittest.TestCase):
     def test_a_hang_behind_which_nobody_goes_on(self) -> None:
         found = judge("dumper-hang", log("plain"))
         self.assertTrue(any(r.startswith("K14: reported as hung: []") for r in found.reasons), found.reasons)
+
+    def test_a_hang_that_costs_the_crash_kernel(self) -> None:
+        self.fails("hang/dumper-hang-kdump", "K14: the crash kernel did not boot",
+                   self.without("hang/dumper-hang-kdump", "guest: (crash kernel|note|state|vmcore)|^\\[ .*Linux version"))
+
+    def test_a_hang_that_nobody_reports(self) -> None:
+        self.fails("hang/notifier-hang", "K14: reported as hung: []", self.without("hang/notifier-hang", "hung in step"))
+
+    def test_a_hang_that_is_not_in_the_store(self) -> None:
+        self.fails("hang/dumper-hang", "K14: the stored log does not say", self.without("hang/dumper-hang", "store.*hung in step"))
+
+    def test_a_hang_that_takes_longer(self) -> None:
+        self.fails("hang/dumper-hang", "K14: the next dumper ended 9", re.sub(r"dump ends at \d+ us", "dump ends at 99999999 us", log("hang/dumper-hang")))
+
+    def test_a_hang_that_is_given_up_early(self) -> None:
+        self.fails("hang/dumper-hang", "K14: the next dumper ended 9", re.sub(r"dump ends at \d+ us", "dump ends at 99999 us", log("hang/dumper-hang")))
+
+    def test_a_hang_behind_which_the_wrong_cpu_goes_on(self) -> None:
+        self.fails("hang/standby-hang-kdump", "K14: CPU 1 took over from itself",
+                   re.sub(r"CPU \d goes on behind it", "CPU 1 goes on behind it", log("hang/standby-hang-kdump")))
 
     def test_who_goes_on(self) -> None:
         hung = [evidence.Hang(1, "kmsg_dump", 1000, True, 2), evidence.Hang(2, "kmsg_dump", 1000, True, 0)]
