@@ -213,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--html", metavar="FILE", help="the timelines as a page, to be read without a network or a script")
     one.set_defaults(run=panic)
     two = verbs.add_parser("test", help="this project's tests")
-    two.add_argument("--quick", action="store_true", help="those that take a minute")
+    two.add_argument("--quick", action="store_true", help="those that build and boot no kernel, some minutes")
     two.add_argument("--all", action="store_true", help="more kernels and every scenario, takes hours")
     two.add_argument("--only", nargs="+", metavar="PART", help="some parts, by name")
     two.add_argument("--arch", nargs="+", metavar="ARCH", help="only these architectures")
