@@ -113,6 +113,11 @@ def ran_on(j: Judge, e: Evidence, running: set[int]) -> None:
         j.check("K4", e.running_on <= running, f"CPUs {sorted(e.running_on)} ran on while the log was saved")
 
 
+def left_over(running: set[int], e: Evidence) -> set[int]:
+    """Whom the report line has to name: those that nothing stops, and an owner that hung before it was printed."""
+    return running | {h.cpu for h in e.hung if not h.stopped and h.step == "stop"}
+
+
 def begins_behind_report(e: Evidence) -> bool:
     """Is the stored log what was printed last, from a line on that the console shows behind the report?"""
     behind = e.said[e.said.index(e.report) + 1:] if e.report in e.said else []
@@ -134,8 +139,7 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
     if e.report is not None:
         # One that comes up behind the last signal may be named.
         named = e.not_stopped - set(case.scenario.hotplug)
-        # One that hung before the line was printed is in it.
-        left = running | unreached if case.scenario.hangs.startswith("stop") else running
+        left = left_over(running, e)
         j.check("K8", named == left, f"it names {sorted(named)} as not stopped, not {sorted(left)}")
         expected = case.cpus - 1
         others = {expected, expected - 1} if case.scenario.hotplug else {expected}

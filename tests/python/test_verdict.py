@@ -34,7 +34,7 @@ class Good(unittest.TestCase):
     """What was recorded passes, with every line exercised that the case can exercise."""
 
     def test_recorded_runs_pass(self) -> None:
-        names = sorted(str(p.relative_to(RECORDED).with_suffix("")) for where in ("*.log", "hang/*.log") for p in RECORDED.glob(where))
+        names = sorted(str(p.relative_to(RECORDED).with_suffix("")) for where in ("*.log", "x86_64/*.log") for p in RECORDED.glob(where))
         self.assertGreaterEqual(len(names), 8)
         for name in names:
             with self.subTest(name):
@@ -140,24 +140,30 @@ class Bad(unittest.TestCase):
         self.assertTrue(any(r.startswith("K14: reported as hung: []") for r in found.reasons), found.reasons)
 
     def test_a_hang_that_costs_the_crash_kernel(self) -> None:
-        self.fails("hang/dumper-hang-kdump", "K14: the crash kernel did not boot",
-                   self.without("hang/dumper-hang-kdump", "guest: (crash kernel|note|state|vmcore)|^\\[ .*Linux version"))
+        self.fails("x86_64/dumper-hang-kdump", "K14: the crash kernel did not boot",
+                   self.without("x86_64/dumper-hang-kdump", "guest: (crash kernel|note|state|vmcore)|^\\[ .*Linux version"))
 
     def test_a_hang_that_nobody_reports(self) -> None:
-        self.fails("hang/notifier-hang", "K14: reported as hung: []", self.without("hang/notifier-hang", "hung in step"))
+        self.fails("x86_64/notifier-hang", "K14: reported as hung: []", self.without("x86_64/notifier-hang", "hung in step"))
 
     def test_a_hang_that_is_not_in_the_store(self) -> None:
-        self.fails("hang/dumper-hang", "K14: the stored log does not say", self.without("hang/dumper-hang", "store.*hung in step"))
+        self.fails("x86_64/dumper-hang", "K14: the stored log does not say", self.without("x86_64/dumper-hang", "store.*hung in step"))
 
     def test_a_hang_that_takes_longer(self) -> None:
-        self.fails("hang/dumper-hang", "K14: the next dumper ended 9", re.sub(r"dump ends at \d+ us", "dump ends at 99999999 us", log("hang/dumper-hang")))
+        self.fails("x86_64/dumper-hang", "K14: the next dumper ended 9", re.sub(r"dump ends at \d+ us", "dump ends at 99999999 us", log("x86_64/dumper-hang")))
 
     def test_a_hang_that_is_given_up_early(self) -> None:
-        self.fails("hang/dumper-hang", "K14: the next dumper ended 9", re.sub(r"dump ends at \d+ us", "dump ends at 99999 us", log("hang/dumper-hang")))
+        self.fails("x86_64/dumper-hang", "K14: the next dumper ended 9", re.sub(r"dump ends at \d+ us", "dump ends at 99999 us", log("x86_64/dumper-hang")))
 
     def test_a_hang_behind_which_the_wrong_cpu_goes_on(self) -> None:
-        self.fails("hang/standby-hang-kdump", "K14: CPU 1 took over from itself",
-                   re.sub(r"CPU \d goes on behind it", "CPU 1 goes on behind it", log("hang/standby-hang-kdump")))
+        self.fails("x86_64/standby-hang-kdump", "K14: CPU 1 took over from itself",
+                   re.sub(r"CPU \d goes on behind it", "CPU 1 goes on behind it", log("x86_64/standby-hang-kdump")))
+
+    def test_whom_the_report_names(self) -> None:
+        """A console may hang before the report line and behind it."""
+        for step, stopped, left in ("stop", False, {1, 3}), ("report", False, {3}), ("stop", True, {3}):
+            hung = evidence.Evidence(hung=[evidence.Hang(1, step, 1000, stopped, 2)])
+            self.assertEqual(verdict.left_over({3}, hung), left)
 
     def test_who_goes_on(self) -> None:
         hung = [evidence.Hang(1, "kmsg_dump", 1000, True, 2), evidence.Hang(2, "kmsg_dump", 1000, True, 0)]
