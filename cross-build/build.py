@@ -18,7 +18,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import compilers
 import distro
@@ -155,23 +155,26 @@ def folder(out: pathlib.Path) -> Iterator[pathlib.Path]:
         yield log
 
 
-def _begin_with(done: Kernel, out: pathlib.Path) -> None:
-    """A build folder that is not there begins with what another one has; make sees what has to be made anew."""
-    with locks.held(out):
-        if out.exists():
-            return
-        new = out.with_name(f"{out.name}.new")
-        shutil.rmtree(new, ignore_errors=True)
-        with locks.held(done.out, shared=True):
-            shutil.copytree(done.out, new, symlinks=True)
+def begin_with(done: pathlib.Path, out: pathlib.Path, names: Sequence[str] = (".",), leave: Sequence[str] = ()) -> None:
+    """A build folder begins with what another one, which is locked, has made; make sees what has to be made anew.
+
+    It is there whole or not at all; without it, make says what is wrong with the disk.
+    """
+    new = out.with_name(f"{out.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        for name in names:
+            shutil.copytree(done / name, new / name, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*leave))
         # What is built by tools/build is named with its folder: objtool would be made anew, and with it each object.
         for command in new.rglob(".*.cmd"):
             text = command.read_text()
-            if str(done.out) in text:
+            if str(done) in text:
                 when = command.stat()
-                command.write_text(text.replace(str(done.out), str(out)))
+                command.write_text(text.replace(str(done), str(out)))
                 os.utime(command, ns=(when.st_atime_ns, when.st_mtime_ns))
         new.rename(out)
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def build(label: str, arch: Arch, patched: bool, variant: str = PLAIN, target: str | None = None) -> Kernel:
@@ -185,7 +188,9 @@ def build(label: str, arch: Arch, patched: bool, variant: str = PLAIN, target: s
         kernel = Kernel(label, version, patched, variant, arch, tree, out)
         try:
             if before:
-                _begin_with(before, out)
+                with locks.held(out), locks.held(before.out, shared=True):
+                    if not out.exists():
+                        begin_with(before.out, out)
             with folder(out) as log:
                 started = time.monotonic()
                 configure(kernel, log)

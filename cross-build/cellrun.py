@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import pathlib
 import re
 import shlex
-import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -64,26 +64,17 @@ def _side(cell: Cell, side: str, version: str, tree: pathlib.Path) -> build.Kern
 
 
 def _begin(cell: Cell, side: str, out: pathlib.Path) -> None:
-    """Begin with what a cell of this tree and compiler has made that is done, and make sees what has to be made anew.
+    """Begin with what a cell of this tree and compiler has made that is done.
 
-    Of one of the same architecture that is everything, of another kconfig. It is there whole or not at
-    all; without it, make says what is wrong with the disk.
+    Of one of the same architecture that is everything, of another kconfig.
     """
-    fresh = out.with_name(f"{side}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
     kernel, arch, compiler, _ = cell.name.split("/")
     for there, names in ((arch, (".",)), ("*", ("scripts/basic", "scripts/kconfig"))):
         for conf in cells.FOLDER.glob(results.stem(f"{kernel}/{there}/{compiler}/*") + f"/{side}/scripts/kconfig/conf"):
             done = conf.parents[2]
             if locks.free(done.parent):
-                try:
-                    with locks.held(done.parent, shared=True):
-                        for name in names:
-                            shutil.copytree(done / name, fresh / name, symlinks=True, dirs_exist_ok=True,
-                                            ignore=shutil.ignore_patterns(".config*", "asked", "crash-stop.*"))
-                    fresh.rename(out)
-                except OSError:
-                    shutil.rmtree(fresh, ignore_errors=True)
+                with contextlib.suppress(OSError), locks.held(done.parent, shared=True):
+                    build.begin_with(done, out, names, (".config*", "asked", "crash-stop.*"))
                 return
 
 

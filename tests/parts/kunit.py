@@ -92,7 +92,8 @@ def _run(label: str, arch: Arch, own: bool) -> Results:
     # The console puts time stamps before each line.
     results, skipped = read(re.sub(r"^\[ *[\d.]+\] ?", "", said, flags=re.M), cases(SUITE.read_text()))
     results.append(("the guest came to its end", f"exit code {code} (log: {log})" if code else ""))
-    results.append(("kunit.py makes a configuration for it", why))
+    if not own:
+        results.append(("kunit.py makes a configuration for it", why))
     for case in skipped:
         print(f"   Linux {label} {arch.name}: skipped {case}")
     return [(f"Linux {label} {arch.name}{' by kunit.py' if own else ''}: {name}", why) for name, why in results]

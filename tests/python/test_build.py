@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A bad day: the kernel does not build, QEMU is missing or dies, configuration gets lost."""
 
+import errno
 import os
 import pathlib
 import tempfile
@@ -46,6 +47,22 @@ class Build(unittest.TestCase):
                 build.make(self.kernel, "bzImage", log=self.log)
                 for name in ("p.o", "q.o"):
                     self.assertIn(kernel, (self.tree / name).read_bytes())
+
+    def test_a_folder_that_begins_with_another_has_its_own_commands(self) -> None:
+        command, other = self.kernel.out / "tools/.exec.o.cmd", self.tree / "other"
+        command.parent.mkdir()
+        command.write_text(f"cmd_{self.kernel.out}/tools/exec.o := gcc -o {self.kernel.out}/tools/exec.o\n")
+        os.utime(command, (1, 1))
+        build.begin_with(self.kernel.out, other)
+        self.assertEqual((other / "tools/.exec.o.cmd").read_text(), f"cmd_{other}/tools/exec.o := gcc -o {other}/tools/exec.o\n")
+        self.assertEqual((other / "tools/.exec.o.cmd").stat().st_mtime, 1)
+
+    def test_a_folder_that_cannot_be_copied_whole_is_not_there(self) -> None:
+        (self.kernel.out / "object").write_text("")
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with unittest.mock.patch("shutil.copy2", side_effect=full), unittest.mock.patch("os.utime", side_effect=full):
+            build.begin_with(self.kernel.out, self.tree / "other")
+        self.assertEqual([p.name for p in self.tree.iterdir()], ["out"])
 
     def test_the_error_is_the_one_that_ended_make(self) -> None:
         said = ("a.c:1: error: incompatible types\n  CC b.o\nb.h:3:50: error: expected identifier\n"
