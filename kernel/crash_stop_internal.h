@@ -14,18 +14,6 @@
 /* The CPU that climbs the ladder, PANIC_CPU_INVALID before any stop began. */
 extern atomic_t crash_stopper;
 
-/**
- * struct crash_clock - what a wait has taken so far
- * @ns: nanoseconds counted
- * @last_ns: the last reading of sched_clock()
- * @still_ns: counted by polls since that reading last changed
- */
-struct crash_clock {
-	u64 ns;
-	u64 last_ns;
-	u64 still_ns;
-};
-
 /* Can its signal be sent on this machine? */
 static inline bool crash_rung_usable(const struct crash_rung *rung)
 {
@@ -42,15 +30,6 @@ static inline bool crash_rung_usable_now(const struct crash_rung *rung)
 	usable = crash_rung_usable(rung);
 	local_irq_restore(flags);
 	return usable;
-}
-
-/* kernel/crash_clock.c */
-void crash_clock_start(struct crash_clock *clock);
-u64 crash_clock_wait(struct crash_clock *clock, unsigned int us);
-
-static inline u64 crash_clock_poll(struct crash_clock *clock)
-{
-	return crash_clock_wait(clock, 1);
 }
 
 /**

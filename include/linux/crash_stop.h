@@ -228,6 +228,18 @@ struct crash_stop_backend {
 	void (*before_crash_kernel)(struct pt_regs *regs);
 };
 
+/**
+ * struct crash_clock - what a wait has taken so far
+ * @ns: nanoseconds counted
+ * @last_ns: the last reading of sched_clock()
+ * @still_ns: counted by polls since that reading last changed
+ */
+struct crash_clock {
+	u64 ns;
+	u64 last_ns;
+	u64 still_ns;
+};
+
 /*
  * Panic notifiers that do nothing but add to the log (ftrace's dump). They run
  * before the log is saved, where other notifiers run when it is safe.
@@ -247,6 +259,15 @@ DECLARE_PER_CPU(struct crash_cpu, crash_stop_cpu);
 
 /* Provided by the architecture that selects ARCH_HAS_CRASH_STOP. */
 const struct crash_stop_backend *arch_crash_stop_backend(void);
+
+/* kernel/crash_clock.c */
+void crash_clock_start(struct crash_clock *clock);
+u64 crash_clock_wait(struct crash_clock *clock, unsigned int us);
+
+static inline u64 crash_clock_poll(struct crash_clock *clock)
+{
+	return crash_clock_wait(clock, 1);
+}
 
 /* kernel/panic_mutex.c */
 enum panic_mutex_outcome panic_mutex_take(void);

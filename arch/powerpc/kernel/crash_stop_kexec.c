@@ -21,11 +21,11 @@
 
 #include <linux/cpumask.h>
 #include <linux/crash_stop.h>
-#include <linux/delay.h>
 #include <linux/irqflags.h>
 #include <linux/kexec.h>
 #include <linux/panic.h>
 #include <linux/smp.h>
+#include <linux/time64.h>
 #include <asm/fadump.h>
 #include <asm/kexec.h>
 #include <asm/machdep.h>
@@ -38,7 +38,7 @@
 
 #ifdef CONFIG_SMP
 
-#define REAL_MODE_MS	500	/* for all parked CPUs, to get there */
+#define REAL_MODE_MS	100	/* for all parked CPUs, as the ladder's last rung */
 
 /* Where parked CPUs leave the old kernel. */
 void crash_stop_ppc_release(int how)
@@ -79,20 +79,22 @@ void crash_stop_wake_offline(void)
 void crash_stop_await_real_mode(void)
 {
 #ifdef CONFIG_PPC64
-	unsigned int cpu, us = 0;
+	struct crash_clock clock = {};
+	unsigned int cpu;
 
+	crash_clock_start(&clock);
 	for_each_present_cpu(cpu) {
 		bool woken = crash_wake_offline && !cpu_online(cpu);
 
 		if (cpu == raw_smp_processor_id() || !(woken || crash_stop_cpu_stopped(cpu)))
 			continue;
 		while (READ_ONCE(paca_ptrs[cpu]->kexec_state) < KEXEC_STATE_REAL_MODE) {
-			if (us++ == REAL_MODE_MS * 1000) {
+			if (clock.ns >= REAL_MODE_MS * NSEC_PER_MSEC) {
 				pr_emerg("CPU %u is not in real mode after %u ms\n",
 					 cpu, REAL_MODE_MS);
 				return;
 			}
-			udelay(1);
+			crash_clock_poll(&clock);
 		}
 	}
 	/* What they last did in the old kernel is done before it is overwritten. */

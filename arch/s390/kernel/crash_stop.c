@@ -38,6 +38,7 @@
 #include <linux/panic.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
+#include <linux/time64.h>
 #include <asm/debug.h>
 #include <asm/processor.h>
 #include <asm/sigp.h>
@@ -46,7 +47,7 @@
 #include "crash_stop_compat.h"
 
 #define SIGP_BUSY_US	100	/* for an order that another one is in the way of */
-#define SIGP_SETTLE_US	100000	/* from "I stop" to stopped, for all CPUs together */
+#define SIGP_SETTLE_MS	100	/* from "I stop" to stopped, for all CPUs together */
 
 static int s390_sigp(unsigned int cpu, u8 order, u32 *status)
 {
@@ -146,17 +147,18 @@ static void s390_after_stop(enum crash_stop_why why)
 /**
  * crash_stop_settle - wait for CPUs that have acknowledged, and are about to stop
  *
- * Context: any; of a panic's owner, before CPUs are started or the machine is. It
- * waits 100 ms at the most, for all of them together.
+ * Context: any; of a panic's owner, before CPUs are started or the machine is.
  */
 void crash_stop_settle(void)
 {
-	unsigned int cpu, us = 0;
+	struct crash_clock clock = {};
+	unsigned int cpu;
 
+	crash_clock_start(&clock);
 	for_each_present_cpu(cpu)
 		while (cpu != raw_smp_processor_id() && crash_stop_cpu_stopped(cpu) &&
-		       !s390_stands_still(cpu) && us++ < SIGP_SETTLE_US)
-			udelay(1);
+		       !s390_stands_still(cpu) && clock.ns < SIGP_SETTLE_MS * NSEC_PER_MSEC)
+			crash_clock_poll(&clock);
 }
 
 static void __maybe_unused s390_before_crash_kernel(struct pt_regs *regs)
