@@ -68,8 +68,8 @@ class Kernel:
         return f"{self.label} {'patched' if self.patched else 'stock'}{variant}"
 
 
-# The same objects on each day and machine.
-ENVIRONMENT = {"CCACHE_NOHASHDIR": "1", "KBUILD_BUILD_TIMESTAMP": "@0",
+# The same objects on each day and machine, and however often they are linked.
+ENVIRONMENT = {"CCACHE_NOHASHDIR": "1", "KBUILD_BUILD_TIMESTAMP": "@0", "KBUILD_BUILD_VERSION": "1",
                "KBUILD_BUILD_USER": "crash-stop", "KBUILD_BUILD_HOST": "localhost", "LC_ALL": "C"}
 
 
