@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import pathlib
+import threading
 
 from errors import Unusable
 
 
 def whole(path: pathlib.Path, content: str) -> None:
-    """Write a file; who reads it meanwhile sees the old one, and so does who finds the disk full."""
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    """Write a file; who reads it meanwhile sees the old one, and so does who finds the disk full. Of two who write, one wins."""
+    new = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     try:
         new.write_text(content, encoding="utf-8")
         os.replace(new, path)
