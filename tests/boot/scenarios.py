@@ -54,6 +54,7 @@ class Scenario:
     rare: bool = False  # the slice leaves it to --all
     in_nmi: bool = False  # the CPU that hangs does so in an NMI, where no other reaches it
     mute: bool = False  # a legacy console cannot print there: before a crash kernel only the store shows anything
+    post: bool = False  # each case of "full" has crash_kexec_post_notifiers, or a crash kernel would spare the notifiers
 
 
 def _callbacks() -> list[Scenario]:
@@ -82,7 +83,7 @@ def _hangs() -> list[Scenario]:
         # Of three CPUs both that have stopped stand by.
         hang("standby-hang", "a dumper hangs, and one of the two CPUs that stand by", "panic=1 dumper=hang", "kmsg_dump",
              strays=(0,), cpus=3),
-        hang("notifier-hang", "a notifier hangs", "panic=1 notifier=hang", "notifiers", rare=True),
+        hang("notifier-hang", "a notifier hangs", "panic=1 notifier=hang", "notifiers", post=True, rare=True),
         hang("console-hang", "a console hangs", "panic=1 console=hang", "stop|report", owners=(0, 1, 2, 3), mute=True),
         hang("dumper-notifier-hang", "a dumper and then a notifier hang", "panic=1 dumper=hang notifier=hang", "kmsg_dump"),
         Scenario("dumper-moves", "a dumper takes longer than its deadline, but says that it moves", "panic=1 dumper=moves",
@@ -261,7 +262,8 @@ def full(arch: Arch, kernel: str) -> list[Case]:
     """
     found: list[Case] = []
     for scenario, kdump in itertools.product(SCENARIOS, COMMON["kdump"]):
-        ways = [case(scenario, arch, kernel=kernel, kdump=kdump, boot=b) for b in options_of(arch)["boot"]]
+        post = {"post": "yes"} if scenario.post else {}
+        ways = [case(scenario, arch, kernel=kernel, kdump=kdump, boot=b, **post) for b in options_of(arch)["boot"]]
         ways = [c for c in ways if not c.impossible]
         found += ways[:1] + [c for c in ways if (c.unstopped, c.stays) != (ways[0].unstopped, ways[0].stays)][:1]
     return found
