@@ -28,8 +28,8 @@ from parts.common import Results  # noqa: E402
 
 QUICK = (code.unit, code.mutants, code.verdicts, code.style, litmus.litmus)
 PARTS = QUICK + (machines.machines, explorer.explore, tree.applies, code.mails, sent.sent, tree.identical, tree.compiles,
-                 tree.size, matrix.matrix, kunit.kunit, audit.crash_path, boots.boots, code.pages,
-                 campaign.campaign)
+                 tree.size, matrix.matrix, kunit.kunit, audit.crash_path, boots.boots, boots.instructions,
+                 code.pages, campaign.campaign)
 # Kernels of their own, or hours; --only names them, --all has them too.
 ON_REQUEST = (boots.variants, boots.compare, boots.repeat, matrix.cluster)
 

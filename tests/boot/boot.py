@@ -82,7 +82,7 @@ def command(kernel: Kernel, case: scenarios.Case, store: pathlib.Path, files: pa
 def commands(kernel: Kernel, case: scenarios.Case) -> list[str]:
     """What the guest's init is told."""
     s = case.scenario
-    crash_append = case.data("crash_append")
+    crash_append = f"{case.data('crash_append')} crash_test_began"
     load = [f"kexec {crash_append}"] if case.get("kdump") == "yes" else []
     before = [f"{c} {crash_append}" if c == "loop-kexec" else c for c in s.before]
     act = f"write {scenarios.PROC} {s.act or 'none=1'}"

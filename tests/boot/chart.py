@@ -29,7 +29,7 @@ STYLE = svg.STYLE + "svg { background: #fff; } .spread { fill: #222; }" + "".joi
 
 def _number(value: float | None) -> str:
     if value is None:
-        return "never"
+        return "not seen"
     return f"{value:.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
@@ -38,7 +38,7 @@ def _cell(sample: Sample) -> str:
     if not sample.runs:
         return "-"
     if sample.low is None:
-        return "never"
+        return _number(None)
     some = f" {len(sample.values)} of {sample.runs}" if len(sample.values) < sample.runs else ""
     return f"{_number(sample.median)} [{_number(sample.low)} .. {_number(sample.high)}]{some}"
 

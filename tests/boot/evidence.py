@@ -14,6 +14,8 @@ from qemu import HANGS, NMI_PRESSED, STRAYS, Transcript
 # Not only at the start: what init says and what the kernel says can share a line.
 STAMP = re.compile(r"^.*?(?:<\d+>)?\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")
 RUNGS = re.compile(r"crash_stop: rungs: ([\w ]+)")
+# How many cycles a ms has, or at which one the panic is due.
+CYCLES = re.compile(r"crash_test: (?:(\d+) cycles per ms|due at cycle (\d+))")
 # Where the test driver hangs.
 HANGING = "crash_test_hang"
 HUNG = re.compile(r'crash_stop: CPU (\d+) hung in step "([^"]+)" \([^)]*\) for (\d+) ms( and did not stop)?, CPU (\d+)')
@@ -97,6 +99,9 @@ class Evidence:
     button: bool = False  # the operator's NMI was sent
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
     crash_kernel_at: float | None = None  # its first line
+    per_ms: int = 0  # of the cycles in which this counts:
+    due_cycle: int | None = None  # when the panic is due,
+    began_cycle: int | None = None  # and when the crash kernel read its command line
     crash_cpus: int | None = None  # that the crash kernel has
     notes: list[Note] = dataclasses.field(default_factory=list)
     vmcoreinfo: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -117,11 +122,18 @@ class Evidence:
         return round((self.crash_kernel_at - began) * 1e6) if self.crash_kernel_at and began else None
 
     @property
-    def behind_deadline_us(self) -> int | None:
-        """From the end of the last hang's deadline to the crash kernel's first line, seen from outside."""
-        if not (self.hang_at and self.hung and self.crash_kernel_at):
+    def began_us(self) -> int | None:
+        """From the panic until the crash kernel reads its command line, on a counter that both have."""
+        if not (self.per_ms and self.due_cycle and self.began_cycle):
             return None
-        return round((self.crash_kernel_at - self.hang_at) * 1e6) - self.hung[-1].ms * 1000
+        return round((self.began_cycle - self.due_cycle) * 1000 / self.per_ms)
+
+    @property
+    def behind_deadline_us(self) -> int | None:
+        """From the end of the last hang's deadline until the crash kernel begins."""
+        if not self.hangs_us or not self.hung or self.began_us is None:
+            return None
+        return self.began_us - self.hangs_us[-1] - self.hung[-1].ms * 1000
 
 
 def _cpus(text: str) -> set[int]:
@@ -238,6 +250,10 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
             e.rungs_at_boot = found[1]
         elif phase == "first" and (found := re.match(r"guest: rung (\w+): (not )?usable", line)):
             e.rungs[found[1]] = not found[2]
+        elif found := CYCLES.match(line):
+            e.per_ms, e.due_cycle = int(found[1] or e.per_ms), int(found[2]) if found[2] else e.due_cycle
+        elif found := re.match(r"crash_test: began at cycle (\d+)", line):
+            e.began_cycle = int(found[1])
         if line.startswith("guest: crash kernel"):
             phase, e.crash_kernel_at = "crash kernel", e.crash_kernel_at or at
             if found := re.search(r"(\d+) CPUs", line):

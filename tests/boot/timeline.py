@@ -100,8 +100,9 @@ def _stages(run: Run, e: Evidence) -> list[Span]:
         spans.append(Span("notifiers", e.notifier_us, e.notifier_us))
     if run.case.get("kdump") == "yes":
         last = e.dump_end_us or begun or 0
-        first_line = e.crash_kernel_us
-        spans.append(Span("crash kernel", first_line and min(last, first_line) or 0, first_line,
+        # A recording may be older than the counter that both kernels have: then its first line, on the host's clock.
+        began = e.crash_kernel_us if e.began_us is None else e.began_us
+        spans.append(Span("crash kernel", began and min(last, began) or 0, began,
                           f"notes: {len(e.notes)} of {run.case.cpus}"))
     return spans
 

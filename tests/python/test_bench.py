@@ -184,7 +184,7 @@ class Shown(unittest.TestCase):
     def test_table_says_when_not_all_runs_got_there(self) -> None:
         cell = chart.rows([bench.Point("plain", 4, bench.DUMP, bench.GUEST_CLOCK, stats.sample([None] * 3),
                                        stats.sample([1.0, 2.0, None]))])[0]
-        self.assertIn("never", cell)
+        self.assertIn("not seen", cell)
         self.assertIn("1.50 [1.00 .. 2.00] 2 of 3", cell)
 
     def test_json(self) -> None:
@@ -226,6 +226,12 @@ class Gate(unittest.TestCase):
         self.assertEqual(self.judged(1049.0, {self.KEY: 1000.0}), "")
         self.assertIn("+5.1 %", self.judged(1051.0, {self.KEY: 1000.0}))
 
+    def test_the_ladder_has_a_limit_of_its_own(self) -> None:
+        key = self.KEY.replace(bench.DUMP, bench.LADDER)
+        for value, why in ((2.9, ""), (3.1, "+210.0 %")):
+            self.assertIn(why, dict(gate.judge({key: value}, {key: 1.0}, gate.GROWTH))[key])
+            self.assertEqual(bool(why), bool(dict(gate.judge({key: value}, {key: 1.0}, gate.GROWTH))[key]))
+
     def test_what_is_gone_or_new_fails(self) -> None:
         self.assertEqual(self.judged(None, {self.KEY: 1000.0}), "was not reached")
         self.assertIn("not in the baseline", self.judged(5.0, {}))
@@ -255,15 +261,15 @@ class Gate(unittest.TestCase):
 
     def test_count_show_judge(self) -> None:
         run = runs.recorded("three")
-        dump = run.evidence.dumps[0][1] / boot.INSTRUCTION_NS
-        key = "x86_64 7.3 plain 4 CPUs, kmsg_dump"
+        dump, ladder = (us / boot.INSTRUCTION_NS for us in (run.evidence.dumps[0][1], run.evidence.stop_us))
+        key, ladders = self.KEY, self.KEY.replace(bench.DUMP, bench.LADDER)
         with tempfile.TemporaryDirectory() as tmp, mock.patch("bench.boot.run", return_value=run), \
                 mock.patch("bench.tools", return_value="gcc 12.2, QEMU 7.2"):
             path = pathlib.Path(tmp, "baseline.json")
             with self.assertRaisesRegex(Unusable, "record one with --record"):
                 gate.check(ARCH, run.kernel, path)
-            gate.record(path, "gcc 12.2, QEMU 7.2", {key: dump / 1.04})
-            self.assertEqual(gate.check(ARCH, run.kernel, path), [(key, "")])
+            gate.record(path, "gcc 12.2, QEMU 7.2", {key: dump / 1.04, ladders: ladder / 2})
+            self.assertEqual(dict(gate.check(ARCH, run.kernel, path)), {key: "", ladders: ""})
             gate.record(path, "gcc 12.2, QEMU 7.2", {key: dump / 1.06})
             self.assertIn("+6.0 %", dict(gate.check(ARCH, run.kernel, path))[key])
 

@@ -40,6 +40,7 @@ static void crash_test_nmi_init(void)
 		crash_test_irq = irq;
 }
 
+#define crash_test_nmi_self crash_test_nmi_self
 static void crash_test_nmi_self(void)
 {
 	if (!crash_test_irq) {

@@ -22,6 +22,7 @@ static void crash_test_nmi_init(void)
 	ppc_md.system_reset_exception = crash_test_reset;
 }
 
+#define crash_test_nmi_self crash_test_nmi_self
 static void crash_test_nmi_self(void)
 {
 	if (!smp_ops->cause_nmi_ipi || !smp_ops->cause_nmi_ipi(raw_smp_processor_id()))

@@ -16,6 +16,7 @@ static void crash_test_nmi_init(void)
 	register_nmi_handler(NMI_LOCAL, crash_test_x86_nmi, 0, "crash_test");
 }
 
+#define crash_test_nmi_self crash_test_nmi_self
 static void crash_test_nmi_self(void)
 {
 	apic->send_IPI_mask(cpumask_of(raw_smp_processor_id()), NMI_VECTOR);

@@ -22,13 +22,16 @@
  *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn,
  *			hang (interrupts off), hanglock (and with the console's lock),
  *			moves (slow, and says so)
+ *	last=HOW	so does the kmsg dumper that is registered behind the store
  *	console=hang	a console hangs once the others have been stopped
  *	slow=1		that dumper takes its time, which late CPUs use to stop
  *	spoil=1		the crash kernel's image is not what was loaded
  *
  * All other CPUs run crash_test_busy(). Each CPU counts while it runs, and notes
  * the time, so that the first dumper can tell which ones still do and when the
- * others ran last. Times are get_cycles().
+ * others ran last. Times are get_cycles(). When the panic is due is said before, on
+ * a counter with which the crash kernel goes on: crash_test_began on its command
+ * line notes there when that is read, by its first code in C but for a few functions.
  */
 #define pr_fmt(fmt) "crash_test: " fmt
 
@@ -66,6 +69,7 @@
 
 #define STILL_US	2000	/* how long the dumper watches the others */
 #define START_MS	100	/* what the threads need to get to their places */
+#define DUE_MS		50	/* from the line that says when to the panic */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 #define MAX_OOPS_DUMPS	8
 #define SLOW_MS		2000	/* what a late CPU gets */
@@ -82,7 +86,7 @@ enum role {
 static enum role roles[NR_CPUS];
 static DEFINE_PER_CPU(unsigned long, beats);
 static DEFINE_PER_CPU(cycles_t, ran_at);
-static char dumper_how[16], notifier_how[16], console_how[16];
+static char dumper_how[16], last_how[16], notifier_how[16], console_how[16];
 static bool slow_dumper, hold_lock, spoil;
 static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
 static int together;		/* CPUs that crash at the same time */
@@ -90,6 +94,7 @@ static bool reboot_first, dump_first, inside_dump, hotplug_first, inside_hotplug
 static unsigned int stagger_us, after_us;
 static unsigned long cycles_per_ms;
 static struct cpumask crashed;	/* CPUs that got as far as to call panic() */
+static u64 due_at, began_at;
 static cycles_t panic_at;
 static int dumps;
 
@@ -254,8 +259,10 @@ static void first_dump(DUMP_ARGS)
 
 static void last_dump(DUMP_ARGS)
 {
-	if (DUMP_REASON == KMSG_DUMP_PANIC)
-		pr_emerg("dump ends at %lu us\n", us_since_panic());
+	if (DUMP_REASON != KMSG_DUMP_PANIC)
+		return;
+	pr_emerg("dump ends at %lu us\n", us_since_panic());
+	misbehave(last_how);
 }
 
 static struct kmsg_dumper first_dumper = { .dump = first_dump };
@@ -328,11 +335,14 @@ static bool __maybe_unused crash_test_nmi(struct pt_regs *regs)
 
 /*
  * crash_test_nmi_init() and crash_test_nmi_self(), where the architecture has an
- * NMI; crash_test_restart(), where machine_restart() does not stop the others first.
+ * NMI; crash_test_restart(), where machine_restart() does not stop the others first;
+ * crash_test_clock(), where get_cycles() begins anew with each kernel.
  */
 #if __has_include(<asm/crash_test.h>)
 #include <asm/crash_test.h>
-#else
+#endif
+
+#ifndef crash_test_nmi_self
 static void crash_test_nmi_init(void) { }
 
 static void crash_test_nmi_self(void)
@@ -343,6 +353,10 @@ static void crash_test_nmi_self(void)
 
 #ifndef crash_test_restart
 #define crash_test_restart()	machine_restart(NULL)
+#endif
+
+#ifndef crash_test_clock
+#define crash_test_clock()	get_cycles()
 #endif
 
 static noinline void crash_test_wedged(void)
@@ -466,7 +480,7 @@ static int thread(void *unused)
 	/* The others start together, interrupts off so that nothing comes between. */
 	local_irq_disable();
 	atomic_inc(&arrived);
-	while (atomic_read(&arrived) < together)
+	while (atomic_read(&arrived) < together || (long)(crash_test_clock() - due_at) < 0)
 		cpu_relax();
 	if (reboot_first && role != REBOOT)
 		wait_ms(REBOOT_MS);
@@ -549,6 +563,8 @@ static void parse(char *line)
 				set_roles(value, words[i].role);
 		if (!strcmp(word, "dumper"))
 			strscpy(dumper_how, value, sizeof(dumper_how));
+		if (!strcmp(word, "last"))
+			strscpy(last_how, value, sizeof(last_how));
 		if (!strcmp(word, "notifier"))
 			strscpy(notifier_how, value, sizeof(notifier_how));
 		if (!strcmp(word, "console")) {
@@ -663,6 +679,9 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 		yield();
 	if (reboot_first)
 		pr_emerg("a reboot begins\n");
+	/* Said before, for a kernel that shows nothing from there on. */
+	due_at = crash_test_clock() + DUE_MS * cycles_per_ms;
+	pr_emerg("due at cycle %llu\n", due_at);
 	atomic_set(&go, 1);
 	return len;
 }
@@ -670,6 +689,13 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 static const struct proc_ops crash_test_ops = {
 	.proc_write	= crash_test_write,
 };
+
+static int __init crash_test_began(char *unused)
+{
+	began_at = crash_test_clock();
+	return 0;
+}
+early_param("crash_test_began", crash_test_began);
 
 static int __init crash_test_first(void)
 {
@@ -680,6 +706,8 @@ core_initcall(crash_test_first);
 static int __init crash_test_init(void)
 {
 	crash_test_nmi_init();
+	if (began_at)
+		pr_emerg("began at cycle %llu\n", began_at);
 	/* J-Core is an SH: no architecture that crash_stop knows uses its state. */
 	cpuhp_setup_state_nocalls(CPUHP_AP_JCORE_TIMER_STARTING, "crash_test:coming",
 				  crash_test_coming, NULL);
