@@ -124,7 +124,7 @@ bool crash_dump_part(struct kmsg_dumper *dumper)
 	if (panic_mutex_is_mine())
 		return crash_substep(dumper->dump);
 	/* Whoever has taken the crash over has no patience with this CPU. */
-	if (atomic_read(&per_cpu(crash_stop_cpu, raw_smp_processor_id()).dumping) < 0)
+	if (crash_had_the_crash())
 		crash_stop_poll(NULL);
 	return true;
 }

@@ -19,21 +19,24 @@
  * one of them comes first. An owner that loses it parks, wherever it is. Then the
  * ladder is climbed for the old owner, which is a stopped CPU like any other; the
  * hang is reported in one line, its registers below; and panic() is entered anew,
- * which goes on behind the stage that hung, as it does after a nested panic.
+ * which goes on behind the stage that hung, as it does after a nested panic. What is
+ * reported is on the time of a step of its own, not on that of the stage that hung.
  *
  * The first claim counts. Who loses it watches on, and so is the standby of the
  * first, whether that hangs while it watches or when it owns the crash. After
  * CRASH_STANDBYS takeovers nobody watches, and a hardware watchdog is left to fire.
  *
  * Not watched: what comes before the end of the stop; notifiers that may not return;
- * the last steps into the crash kernel, for which parked CPUs are released; the
- * restart; a firmware that dumps the machine itself.
+ * the last steps into the crash kernel, for which parked CPUs are released, and what
+ * follows if that does not boot; the restart; a firmware that dumps the machine itself.
  *
  * Races that are accepted:
  *  - An owner that cannot be stopped goes on within its stage beside the new one. It
  *    parks when it comes to the end of that.
  *  - The old owner stands still with a record of the log half written: the log
  *    cannot be read beyond it.
+ *  - An old owner that is still summing up its stop gives its successor a placeholder,
+ *    which that replaces when it boots the crash kernel.
  *  - A debugger that stops the owner alone looks like a hang.
  *
  * Hooks: can_stand_by of struct crash_stop_backend, and those of the ladder.
@@ -80,7 +83,7 @@ MODULE_PARM_DESC(step_ms, "ms per other step");
 static atomic_t crash_standbys = ATOMIC_INIT(0);
 static DEFINE_PER_CPU(bool, crash_stands_by);
 
-static struct cpumask crash_old_owners;
+struct cpumask crash_old_owners;
 
 /* The next entry of panic() is no fault: this file has said what it is. */
 bool crash_taken_over;
@@ -125,6 +128,8 @@ bool crash_standby_missing(void)
  *
  * An owner that hung and did not stop runs on, but does not go back to what it did
  * before its panic.
+ *
+ * Return: true, if no other CPU may be writing the crash kernel's image.
  */
 bool crash_standby_all_came(void)
 {
@@ -146,10 +151,12 @@ static unsigned int crash_deadline_ms(const struct crash_stage *at)
 	unsigned int ms;
 
 	/* Consoles are let loose as soon as the stop has ended. */
-	if (at->step < CRASH_STOP || (at->step == CRASH_STOP && !crash_stop_result()) ||
+	if (at->step < CRASH_STOP || (at->step == CRASH_STOP && !crash_stop_ended()) ||
 	    (firmware && at->what == firmware))
 		return 0;
-	if (at->step == CRASH_DUMP)
+	if (at->reports)
+		ms = READ_ONCE(step_ms);
+	else if (at->step == CRASH_DUMP)
 		ms = READ_ONCE(dumper_ms);
 	else if (at->step == CRASH_NOTIFY_EARLY || at->step == CRASH_NOTIFY)
 		ms = READ_ONCE(notifier_ms);
@@ -165,6 +172,24 @@ static bool crash_standby_over(const struct crash_stage *at)
 	       (at->step == CRASH_KEXEC && at->what == (void *)crash_stop_before_crash_kernel);
 }
 
+/* Who has taken the crash over owns it, unless another one has taken it over meanwhile. */
+static bool crash_inherit(void)
+{
+	int this_cpu = raw_smp_processor_id(), old;
+
+	do {
+		/*
+		 * The owner's word follows crash_turn. Pairs with the compare-and-
+		 * exchange below, behind that of crash_turn, on another CPU: heir.litmus.
+		 */
+		old = atomic_read_acquire(&panic_cpu);
+		if (crash_turn_cpu(atomic_read(&crash_turn)) != this_cpu)
+			return false;
+		/* heir.litmus */
+	} while (!atomic_try_cmpxchg(&panic_cpu, &old, this_cpu));
+	return true;
+}
+
 /* Take the crash over, unless its owner has come to the next stage first. */
 static void crash_take_over(int turn, const struct crash_stage *at, unsigned int ms)
 {
@@ -177,16 +202,17 @@ static void crash_take_over(int turn, const struct crash_stage *at, unsigned int
 
 	/* Not from here on; nor for an NMI that loses a panic on top of it. */
 	*stands_by = false;
-	*crash_stage_of(mine) = *at;
-	/* turn.litmus, stage.litmus */
+	*crash_stage_of(mine) = (struct crash_stage){ at->step, at->part, at->what, true };
+	/* turn.litmus, stage.litmus, heir.litmus */
 	if (!atomic_try_cmpxchg(&crash_turn, &turn, mine)) {
 		*stands_by = true;
 		return;
 	}
-	atomic_set(&panic_cpu, this_cpu);
 	cpumask_set_cpu(old_cpu, &crash_old_owners);
-	/* It can hang as well, and then is stopped, and its registers are new ones. */
-	atomic_set(&me->note, CRASH_NOTE_PLACEHOLDER);
+	if (!crash_inherit())
+		return;
+	/* It can hang as well, and then is stopped with new registers, or has none. */
+	atomic_set(&me->note, CRASH_NOTE_NONE);
 	atomic_set(&me->state, CRASH_CPU_RUNNING);
 	/* The old owner may have taken it out, when no crash kernel could be booted. */
 	set_cpu_online(this_cpu, true);
@@ -197,8 +223,11 @@ static void crash_take_over(int turn, const struct crash_stage *at, unsigned int
 		 stopped ? "" : " and did not stop", this_cpu);
 	/* They can be seen with its acknowledgment only. */
 	regs = stopped ? per_cpu(crash_stop_regs, old_cpu) : NULL;
-	if (regs)
+	if (regs) {
+		pr_emerg("registers of CPU %d, though \"CPU\", \"PID\" and control registers are of CPU %d:\n",
+			 old_cpu, this_cpu);
 		show_regs(regs);
+	}
 	crash_taken_over = true;
 	panic("CPU %d hung", old_cpu);
 }

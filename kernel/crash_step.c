@@ -115,7 +115,7 @@ static void crash_part_begins(enum crash_step step, unsigned int part, void *wha
 	do {
 		old = crash_my_turn();
 		new = CRASH_TURN(raw_smp_processor_id(), old + 1);
-		*crash_stage_of(new) = (struct crash_stage){ step, part, what };
+		*crash_stage_of(new) = (struct crash_stage){ step, part, what, false };
 	} while (!atomic_try_cmpxchg(&crash_turn, &old, new));
 	clock->ns = 0;
 	crash_clock_start(clock);
@@ -128,7 +128,7 @@ static void crash_part_begins(enum crash_step step, unsigned int part, void *wha
  * after each block of flash: its deadline begins anew (crash_standby.c).
  *
  * Context: any. It does something on the owner of a crash only, and does not come
- * back there, if that has just been taken over.
+ * back there, once that has been taken over.
  */
 void crash_step_extend(void)
 {
@@ -136,6 +136,8 @@ void crash_step_extend(void)
 		const struct crash_stage *now = crash_now();
 
 		crash_part_begins(now->step, now->part, now->what);
+	} else if (crash_had_the_crash()) {
+		crash_stop_poll(NULL);
 	}
 }
 EXPORT_SYMBOL_GPL(crash_step_extend);

@@ -68,7 +68,7 @@ static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
 			WRITE_ONCE(p->how, rung - arch_crash_stop_backend()->rungs);
 			/* Pairs as an acknowledgment does: remote.litmus. */
 			atomic_set_release(&p->state, CRASH_CPU_STOPPED);
-		} else if (!cpu_online(cpu)) {
+		} else if (!cpu_online(cpu) && !cpumask_test_cpu(cpu, &crash_old_owners)) {
 			cpumask_clear_cpu(cpu, &l->seen);
 		} else {
 			continue;
@@ -119,13 +119,14 @@ static void crash_await(struct crash_ladder *l, const struct crash_rung *rung,
 	const struct crash_rung *next = crash_next_rung(l);
 	u64 max_ns = CRASH_RUNG_MAX_MS * (u64)NSEC_PER_MSEC;
 	u64 budget_ns = CRASH_LAST_MS * (u64)NSEC_PER_MSEC;
-	bool first = rung == l->first;
+	bool first = rung == l->first, all = l == &crash_ladders[why];
 	u64 quiet_ns = 0, rung_ns = 0, ns;
 
 	if (why == CRASH_STOP_REBOOT && (first || !next))
 		budget_ns = max_ns;
 	else if (next)
-		budget_ns = (first ? READ_ONCE(grace_ms) : CRASH_GRACE_MS) * (u64)NSEC_PER_MSEC;
+		budget_ns = (first && all ? READ_ONCE(grace_ms) : CRASH_GRACE_MS) *
+			    (u64)NSEC_PER_MSEC;
 
 	while (!cpumask_empty(&l->left) && rung_ns < max_ns) {
 		bool patient = next && next->reaches_masked && crash_left_dumping(l);
@@ -276,5 +277,5 @@ bool crash_stop_succeed(unsigned int old_cpu)
 	/* It has had its time, also if it is about to begin. */
 	atomic_set(&per_cpu(crash_stop_cpu, old_cpu).dumping, INT_MIN / 2);
 	crash_ladder_run(l, CRASH_STOP_PANIC);
-	return !cpumask_test_cpu(old_cpu, &l->left);
+	return crash_stop_cpu_stopped(old_cpu);
 }

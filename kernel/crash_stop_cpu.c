@@ -2,7 +2,7 @@
 /*
  * The CPU that stops: capture, quiesce, acknowledge, park.
  *
- * A CPU goes through three states and never back:
+ * A CPU goes through these states, and back only where it takes the crash over:
  *
  *	RUNNING --compare-and-exchange--> CAPTURING -> QUIESCING --release--> STOPPED
  *

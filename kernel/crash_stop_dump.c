@@ -5,7 +5,7 @@
  * A note has one writer at a time, decided by compare-and-exchange:
  *
  *	NONE --owner--> PLACING -> PLACEHOLDER --the CPU, late--> WRITING -> REGS
- *	NONE --the CPU--> WRITING -> REGS
+ *	NONE --the CPU--> WRITING -> REGS --it takes the crash over--> NONE
  *
  * A placeholder stands for a CPU that did not stop, or that could not save its
  * registers: all of them zero, pid -1, so that no tool that counts notes numbers

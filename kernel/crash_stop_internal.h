@@ -57,17 +57,20 @@ bool crash_stop_succeed(unsigned int old_cpu);
 
 /* kernel/crash_stop_report.c */
 void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why);
+bool crash_stop_ended(void);
 
 /**
  * struct crash_stage - where the crash is
  * @step: the step that has been entered
  * @part: parts of it, when it is a walk, that have been entered
  * @what: the part under way, or NULL
+ * @reports: its owner has taken the crash over, and says so
  */
 struct crash_stage {
 	enum crash_step step;
 	unsigned int part;
 	void *what;
+	bool reports;
 };
 
 /*
@@ -110,10 +113,17 @@ const char *crash_step_name(enum crash_step step);
 
 /* kernel/crash_standby.c */
 extern bool crash_taken_over;
+extern struct cpumask crash_old_owners;
 void crash_standby_claim(int how);
 void crash_standby_watch(void);
 bool crash_standby_missing(void);
 bool crash_standby_all_came(void);
+
+/* Was the crash taken over from this CPU? */
+static inline bool crash_had_the_crash(void)
+{
+	return atomic_read(&per_cpu(crash_stop_cpu, raw_smp_processor_id()).dumping) < 0;
+}
 
 /* kernel/crash_stop_cpu.c */
 DECLARE_PER_CPU(struct pt_regs *, crash_stop_regs);

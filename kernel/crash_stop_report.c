@@ -36,6 +36,8 @@
 
 static struct crash_stop_result crash_result;
 
+/* 0 at first, 1 behind a stop for a reboot. */
+#define CRASH_ENDED		2
 static atomic_t crash_stop_summed_up = ATOMIC_INIT(0);
 
 /**
@@ -66,7 +68,7 @@ void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 	/* An owner that hung and did not stop may be printing the last one. */
 	data_race(crash_result = r);
 	/* Pairs with atomic_read_acquire() in crash_stop_result(): result.litmus. */
-	atomic_set_release(&crash_stop_summed_up, 1);
+	atomic_set_release(&crash_stop_summed_up, why == CRASH_STOP_PANIC ? CRASH_ENDED : 1);
 	/* Only the owner, which nobody stops: half a placeholder would stay. */
 	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
 		for_each_cpu(cpu, &l->seen)
@@ -83,6 +85,13 @@ const struct crash_stop_result *crash_stop_result(void)
 	return atomic_read_acquire(&crash_stop_summed_up) ? &crash_result : NULL;
 }
 EXPORT_SYMBOL_GPL(crash_stop_result);
+
+/** crash_stop_ended - has the stop for a panic ended? Then there is its result. */
+bool crash_stop_ended(void)
+{
+	/* As in crash_stop_result(): result.litmus. */
+	return atomic_read_acquire(&crash_stop_summed_up) == CRASH_ENDED;
+}
 
 static void crash_stop_by(char *buf, const char **sep, int *len, const char *by, unsigned int n)
 {
@@ -153,8 +162,11 @@ void crash_stop_leave_online_mask(void)
 
 /**
  * crash_stop_mask_backtrace - leave only CPUs that can answer a backtrace
- * @mask: the CPUs that were asked for; afterwards, once a stop has begun, only
- *	the caller and, before that, only CPUs that have not parked
+ * @mask: the CPUs that were asked for; afterwards, once a stop has begun, none
+ *	and, before that, only CPUs that have not parked
+ *
+ * Not the caller either: a CPU that was stopped may hold the lock under which a
+ * backtrace is printed, which is waited for without a bound.
  *
  * Context: any.
  */
@@ -163,7 +175,6 @@ void crash_stop_mask_backtrace(struct cpumask *mask)
 	unsigned int cpu;
 
 	for_each_cpu(cpu, mask)
-		if (crash_stop_cpu_stopped(cpu) ||
-		    (crash_stop_begun() && cpu != raw_smp_processor_id()))
+		if (crash_stop_begun() || crash_stop_cpu_stopped(cpu))
 			cpumask_clear_cpu(cpu, mask);
 }

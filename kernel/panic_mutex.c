@@ -7,7 +7,9 @@
  * given back: crash_kexec() looks for an image first, and claims only if there
  * is one. A CPU that loses parks at once, with its registers and its message.
  *
- *	free --compare-and-exchange--> owned, for ever
+ *	free --compare-and-exchange--> owned --by another one, if its owner hangs--> owned
+ *
+ * The latter is crash_standby.c.
  *
  * One CPU does not park at once: one that redirects its panic
  * (panic_force_cpu=) keeps registers and message, waits for the claim of the

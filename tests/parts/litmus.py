@@ -51,7 +51,7 @@ WEAKER = (
     (re.compile(r"\batomic_set_release\("), "atomic_set("),
     (re.compile(r"\batomic_read_acquire\("), "atomic_read("),
     (re.compile(r"\batomic_cmpxchg\("), "atomic_cmpxchg_relaxed("),
-    (re.compile(r"(r\d) = atomic_cmpxchg\((\w+), ([-\d]+), (\d+)\);"),
+    (re.compile(r"(r\d) = atomic_cmpxchg\((\w+), ([-\w]+), (\d+)\);"),
      r"\1 = atomic_read(\2); if (\1 == \3) { atomic_set(\2, \4); }"),
 )
 

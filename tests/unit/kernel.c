@@ -24,6 +24,8 @@ struct atomic_notifier_head panic_notifier_list;
 unsigned int faults[PLACES], visits[PLACES];
 u64 place_ns[PLACES];
 unsigned int deadline_ms;
+unsigned int step_deadline_ms;
+u64 show_regs_ns;
 void (*at_place)(unsigned int where);
 void (*at_access)(const atomic_t *v);
 void (*at_per_cpu)(const void *all);
@@ -73,6 +75,7 @@ static void step(enum crash_step step, enum place where)
 
 void show_regs(struct pt_regs *regs)
 {
+	machine_sleep(show_regs_ns);
 	printk(KERN_EMERG "RIP: %lu\n", regs->ip);
 }
 
@@ -412,7 +415,8 @@ enum machine_end kernel_boot(void)
 {
 	unsigned int i;
 
-	*shim_param_dumper_ms = *shim_param_notifier_ms = *shim_param_step_ms = deadline_ms;
+	*shim_param_dumper_ms = *shim_param_notifier_ms = deadline_ms;
+	*shim_param_step_ms = step_deadline_ms ?: deadline_ms;
 	for (i = 0; i < NR_NOTIFIERS; i++) {
 		notifiers[i].notifier_call = notify;
 		notifiers[i].next = i + 1 < NR_NOTIFIERS ? &notifiers[i + 1] : lasts;

@@ -85,7 +85,7 @@ mutants()
 	jump_of_the_clock_counts|clock_that_jumps|crash_clock|s/us \* CRASH_POLL_MAX_US \* NSEC_PER_USEC/INT64_MAX/
 	gap_in_the_watch_is_cut|watch_that_has_gaps|crash_clock|s/us \* CRASH_POLL_MAX_US/CRASH_POLL_MAX_US/
 	ticks_count_twice|clock_that_ticks|crash_clock|s/clock->still_ns += ns;//
-	step_stored_after_entry|healthy_stop_is_one_line|crash_step|s/{ step, part, what };/{ crash_now()->step, part, what };/
+	step_stored_after_entry|healthy_stop_is_one_line|crash_step|s/{ step, part, what, false };/{ crash_now()->step, part, what, false };/
 	part_not_advanced|nested_panic_in_every_step|crash_step|s/crash_part_begins(now->step, cursor, what);/crash_part_begins(now->step, now->part, what);/
 	part_kept_for_the_next_walk|late_cpu_is_captured_and_parked|crash_step|s/crash_part_begins(step, 0, NULL);/crash_part_begins(step, crash_now()->part, NULL);/
 	cursor_not_reset|nested_panic_in_every_step|crash_step|s/^\tthis_cpu_ptr(&crash_pass)->cursor = 0;//
@@ -152,8 +152,8 @@ mutants()
 	line_forgets_who|wedged_cpu_is_named_and_has_a_placeholder|crash_stop_report|s/"; not stopped: "/""/
 	mask_loses_running_cpus|online_mask_is_kept_until_then|crash_stop_report|s/ && crash_stop_cpu_stopped(cpu))$/)/
 	mask_keeps_stopped_cpus|online_mask_is_kept_until_then|crash_stop_report|s/set_cpu_online(cpu, false)//
-	backtrace_asks_the_stopped|backtraces_leave_out_who_has_stopped|crash_stop_report|s/(crash_stop_begun() &&/(0 \&\&/
-	backtrace_asks_losers|backtraces_leave_out_who_has_stopped|crash_stop_report|s/if (crash_stop_cpu_stopped(cpu) ||/if (/
+	backtrace_asks_the_stopped|backtraces_leave_out_who_has_stopped|crash_stop_report|s/if (crash_stop_begun() ||/if (/
+	backtrace_asks_losers|backtraces_leave_out_who_has_stopped|crash_stop_report|s/ || crash_stop_cpu_stopped(cpu))/)/
 	dumper_of_a_lost_owner_runs|unreachable_owner_comes_back|crash_notify|/^bool crash_dump_part/,/^}/s/crash_stop_poll(NULL);/;/
 	old_owner_is_waited_for_in_kmsg_dump|hang_in_every_step|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&per_cpu.*//
 	old_owner_may_begin_to_dump|unreachable_owner_comes_back|crash_stop|s,INT_MIN / 2,0,
@@ -167,18 +167,25 @@ mutants()
 	old_owner_wins_its_next_stage|owner_that_is_held_up|crash_step|s/} while (!atomic_try_cmpxchg(&crash_turn, &old, new));/} while (0);\n\tatomic_set(\&crash_turn, new);/
 	extension_is_no_move|stage_that_is_extended|crash_step|/^void crash_step_extend/,/^}/s/if (panic_mutex_is_mine())/if (0)/
 	takeover_without_a_claim|hang_in_every_step|crash_standby|/^static void crash_take_over/,/^}/s/^\t\treturn;/\t\tatomic_set(\&crash_turn, mine);/
-	takeover_without_its_stage|hang_in_every_step|crash_standby|s,^\t\*crash_stage_of(mine) = \*at;,,
-	takeover_keeps_the_owner|hang_in_every_step|crash_standby|s/^\tatomic_set(&panic_cpu, this_cpu);//
+	takeover_without_its_stage|hang_in_every_step|crash_standby|s,^\t\*crash_stage_of(mine) = .*,,
+	takeover_keeps_the_owner|hang_in_every_step|crash_standby|/^static bool crash_inherit/,/^}/s/} while (.*/} while (0);/
+	heir_does_not_look_back|heir_that_is_held_up|crash_standby|/^static bool crash_inherit/,/^}/s/if (crash_turn_cpu(.*/if (0)/
 	takeover_stays_stopped|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_RUNNING);//
 	takeover_looks_nested|hang_in_every_step|crash_standby|s/^\tcrash_taken_over = true;//
 	takeover_hides_the_next_fault|fault_after_a_takeover|crash_step|s/^\t\tcrash_taken_over = false;.*/\t\t;/
-	old_registers_of_the_new_owner|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->note, CRASH_NOTE_PLACEHOLDER);//
+	old_registers_of_the_new_owner|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->note, CRASH_NOTE_NONE);//
+	old_note_of_a_new_owner_that_hangs|new_owner_is_unreachable|crash_standby|s/CRASH_NOTE_NONE/CRASH_NOTE_PLACEHOLDER/
+	report_on_the_time_of_the_hang|report_that_takes_long|crash_standby|s/if (at->reports)/if (0)/
+	grace_for_the_old_owner|grace_is_not_for_an_owner_that_hangs|crash_stop|s/first \&\& all ?/first ?/
+	old_owner_moves_on|old_owner_that_moves_again|crash_step|s/} else if (crash_had_the_crash()) {/} else if (0) {/
+	stop_of_a_reboot_is_watched|stop_behind_that_of_a_reboot|crash_stop_report|s/== CRASH_ENDED;/!= 0;/
+	old_owner_that_is_not_online_is_left|owner_that_is_not_online_hangs|crash_stop|s/ \&\& !cpumask_test_cpu(cpu, \&crash_old_owners)//
 	registers_of_the_hung_cpu_are_not_shown|hang_in_every_step|crash_standby|s/^\t\tshow_regs(regs);/\t\t;/
 	hang_without_an_end|hang_in_every_step|crash_standby|s/^\t\t\tcrash_take_over(turn, &at, ms);/\t\t\t;/
 	deadline_of_nothing|unreachable_cpu_is_left_alone|crash_standby|s/if (ms && clock.ns/if (clock.ns/
 	deadline_not_begun_anew|hang_in_every_step|crash_standby|s/if (!ms || turn != seen)/if (!ms)/
 	stop_counts_for_what_follows|hang_right_behind_the_stop|crash_standby|s/if (!ms || turn != seen)/if (turn != seen)/
-	end_of_the_stop_is_not_watched|hang_right_behind_the_stop|crash_standby|s/ && !crash_stop_result())/)/
+	end_of_the_stop_is_not_watched|hang_right_behind_the_stop|crash_standby|s/ \&\& !crash_stop_ended())/)/
 	watch_for_ever|no_hang|crash_standby|s/if (crash_standby_over(&at))/if (0)/
 	way_into_the_crash_kernel_is_watched|end_is_not_watched|crash_standby|s/^\t       (at->step == CRASH_KEXEC && at->what == (void \*)crash_stop_before_crash_kernel);/\t       0;/
 	nmi_ends_the_watch|nmi_on_top_of_the_watch|crash_stop_cpu|s/^\tcrash_standby_watch();/\tif (old < CRASH_CPU_STOPPED)\n\t\tcrash_standby_watch();/

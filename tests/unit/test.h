@@ -80,6 +80,8 @@ extern enum fault fault_kind;
 extern unsigned int visits[PLACES];
 extern u64 place_ns[PLACES];		/* how long it takes there */
 extern unsigned int deadline_ms;	/* of each stage; 0: nobody stands by */
+extern unsigned int step_deadline_ms;	/* of what is no dumper and no notifier, if it is another */
+extern u64 show_regs_ns;		/* how long it takes to print registers */
 extern void (*at_place)(unsigned int where);
 extern void (*in_placeholder)(void);	/* the owner is in the midst of writing one */
 extern bool post_notifiers;		/* crash_kexec_post_notifiers */

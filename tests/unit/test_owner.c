@@ -279,7 +279,7 @@ static void look_at_backtrace_mask(unsigned int where)
 	if (where != PLACE_KGDB && where != PLACE_DUMPER)
 		return;
 	crash_stop_mask_backtrace(&mask);
-	CHECK_INT(mask.bits, where == PLACE_KGDB ? 0xd : 0x1);
+	CHECK_INT(mask.bits, where == PLACE_KGDB ? 0xd : 0x0);
 	mask.bits = 0x8;
 	crash_stop_mask_backtrace(&mask);
 	CHECK_INT(mask.bits, where == PLACE_KGDB ? 0x8 : 0x0);

@@ -8,12 +8,16 @@
 #include "test.h"
 #include "crash_stop_internal.h"
 
+extern unsigned int *shim_param_grace_ms;	/* crash_stop.grace_ms= */
+
 #define DEADLINE_MS	200
 #define FOREVER		(1000000 * MS)
 /* From the deadline on: a ladder, and what is said. */
 #define TAKEOVER_MS	100
 /* Of crash_turn, by an owner that does not hang. */
 #define ACCESSES	80
+/* Of any word, by who has taken over, until it takes the next step. */
+#define HEIR_ACCESSES	40
 /* And of what each CPU has its own of. */
 #define OWN_ACCESSES	200
 
@@ -501,6 +505,153 @@ static void owner_that_is_held_up_at_its_own(unsigned int variant)
 	CHECK(accesses <= OWN_ACCESSES);
 }
 
+static int heir;
+
+/* The first CPU that takes the crash over, from then on. */
+static void heir_comes_to(const atomic_t *v)
+{
+	int owner = crash_turn_cpu(crash_turn.counter);
+
+	(void)v;
+	if (!heir && owner > 0)
+		heir = owner;
+	if (heir && raw_smp_processor_id() == heir && accesses++ == held_up_at)
+		machine_sleep((DEADLINE_MS + 150) * MS);
+}
+
+/*
+ * The host takes the CPU away that has just taken the crash over: the second standby
+ * does so then, and the first one does not come back as its owner. The old owner, which
+ * nobody may have stopped yet, is stopped then, if it can be.
+ */
+static void heir_that_is_held_up(unsigned int variant)
+{
+	scene(variant);
+	if (variant & 4)
+		plan[0].program = program_nmi_panic;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	held_up_at = variant / 8;
+	at_access = heir_comes_to;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_RANGE(log_count("hung in step"), 1, 2);
+	CHECK_INT(panic_cpu.counter, crash_turn_cpu(crash_turn.counter));
+	if (!(variant & 4))
+		CHECK_INT(crash_stop_cpu[0].state.counter, CRASH_CPU_STOPPED);
+}
+
+static void second_dumper_deafens(unsigned int where)
+{
+	if (where == PLACE_DUMPER + 1)
+		plan[raw_smp_processor_id()].deaf[NMI] = true;
+}
+
+/* Who has taken over hangs where nothing reaches it: what it was stopped in at first says nothing. */
+static void new_owner_is_unreachable(unsigned int variant)
+{
+	int cpu;
+
+	(void)variant;
+	scene(1);
+	at_place = second_dumper_deafens;
+	place_ns[PLACE_DUMPER] = place_ns[PLACE_DUMPER + 1] = FOREVER;
+	CHECK_INT(kernel_boot(), MACHINE_KEXEC);
+	expect_everything_once(1);
+	CHECK_INT(log_count("and did not stop"), 1);
+	for (cpu = 1; cpu < NR_CPUS; cpu++)
+		if (crash_stop_cpu[cpu].state.counter == CRASH_CPU_RUNNING && cpu != panic_cpu.counter)
+			CHECK_INT(kernel_note(cpu).pid, -1);
+	CHECK_INT(kernel_note(0).ip, IP_TASK(0));
+}
+
+/* What is said of a hang takes longer than the stage that hung may. */
+static void report_that_takes_long(unsigned int variant)
+{
+	scene(variant);
+	step_deadline_ms = 1000;
+	show_regs_ns = 2 * DEADLINE_MS * MS;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(log_count("RIP: 2000"), 1);
+}
+
+/* The first rung's patience is for the stop: an old owner has had its time. */
+static void grace_is_not_for_an_owner_that_hangs(unsigned int variant)
+{
+	scene(variant);
+	*shim_param_grace_ms = 3 * DEADLINE_MS / 2;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(log_count("RIP: 2000"), 1);
+}
+
+static bool went_on;
+
+static void extends_too_late(unsigned int where)
+{
+	if (where != PLACE_DUMPER || raw_smp_processor_id())
+		return;
+	machine_sleep((DEADLINE_MS + 100) * MS);
+	crash_step_extend();
+	went_on = true;
+}
+
+/* An owner that nothing has stopped, and which says that it moves, has lost the crash. */
+static void old_owner_that_moves_again(unsigned int variant)
+{
+	scene(variant);
+	plan[0].program = program_nmi_panic;
+	at_place = extends_too_late;
+	every_place_takes(40 * MS);
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK(!went_on);
+}
+
+static void panic_takes_its_time(unsigned int where)
+{
+	if (where == PLACE_RAISED + IPI && panic_cpu.counter == 0)
+		machine_sleep(2 * DEADLINE_MS * MS);
+	if (where == PLACE_RESTART && raw_smp_processor_id())
+		machine_sleep(FOREVER);
+}
+
+/* A reboot's stop has ended, a panic's has not: that is not watched. */
+static void stop_behind_that_of_a_reboot(unsigned int variant)
+{
+	scene(variant);
+	plan[0].at = 2500 * MS;
+	plan[0].masked = plan[0].deaf[NMI] = true;
+	plan[1].program = program_restart;
+	at_place = panic_takes_its_time;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	CHECK_INT(log_count("CPUs stopped"), 2);
+	CHECK_INT(log_count("hung"), 0);
+}
+
+static void leaves_the_online_mask(unsigned int where)
+{
+	if (where == PLACE_MESSAGE)
+		set_cpu_online(0, false);
+}
+
+/* An owner that was on its way down is stopped as any other. */
+static void owner_that_is_not_online_hangs(unsigned int variant)
+{
+	scene(variant);
+	at_place = leaves_the_online_mask;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	CHECK_INT(log_count("RIP: 2000"), 1);
+	CHECK_INT(kernel_note(0).ip, IP_TASK(0));
+}
+
 static void firmware_takes_its_time(void)
 {
 	machine_sleep(3 * DEADLINE_MS * MS);
@@ -588,6 +739,13 @@ const struct test standby_tests[] = {
 	T_N(unreachable_owner_comes_back, 16),
 	T_N(owner_that_is_held_up, 4 * ACCESSES),
 	T_N(owner_that_is_held_up_at_its_own, 4 * OWN_ACCESSES),
+	T_N(heir_that_is_held_up, 8 * HEIR_ACCESSES),
+	T(new_owner_is_unreachable),
+	T_N(report_that_takes_long, 4),
+	T_N(grace_is_not_for_an_owner_that_hangs, 4),
+	T_N(old_owner_that_moves_again, 4),
+	T_N(stop_behind_that_of_a_reboot, 4),
+	T_N(owner_that_is_not_online_hangs, 4),
 	T_N(firmware_dump_is_not_watched, 4),
 	T_N(end_is_not_watched, 4),
 	T_N(hang_right_behind_the_stop, 4),
