@@ -74,25 +74,32 @@ def _line(name: str, runs: list[dict], repeated: int) -> str:
             f"{of('dump', 'dumped'):>13} {of('dumped', 'notes'):>15} {f'{slowest / 1000:.1f} ms':>13} {repeated:13}")
 
 
+def _again(drawn: dict[tuple, dict], entries: list[dict]) -> dict[tuple, dict]:
+    """What failed alone, of the draws that failed: as small as it was made."""
+    return {_key(x): x for x in entries if x["as"] in (ALONE, SMALLEST) and not x["passed"]
+            and (draw := drawn.get(_key(x))) and not draw["passed"] and set(x["words"]) <= set(draw["words"])}
+
+
 def table(entries: list[dict]) -> str:
     """The record as a table: each architecture and kernel, as it is now, and what failed."""
     latest = {(x["arch"], x["version"]): x["kernel"] for x in entries}
     entries = [x for x in entries if latest[x["arch"], x["version"]] == x["kernel"]]
-    runs, alone, smallest = ([x for x in entries if x["as"] == kind] for kind in (DRAWN, ALONE, SMALLEST))
-    why = {_key(x): x["reasons"] for x in reversed(alone) if not x["passed"]}
-    left = {_key(x): tuple(x["words"]) for x in smallest}
+    # A seed that was drawn again is one case, the last one.
+    drawn = {_key(x): x for x in entries if x["as"] == DRAWN}
+    runs = list(drawn.values())
+    again = _again(drawn, entries)
     lines = [f"{'kernel':24} {'panics':>7} {'passed':>13} {'logs saved':>13} {'dumps taken':>13} {'notes complete':>15} "
              f"{'slowest stop':>13} {'failed alone':>13}"]
     for (arch, version), kernel in sorted(latest.items()):
         some = [x for x in runs if (x["arch"], x["version"]) == (arch, version)]
-        lines.append(_line(f"{arch} {version} {kernel[:8]}", some, sum(key[:2] == (arch, version) for key in why)))
-    lines.append(_line("all", runs, len(why)))
-    for x in runs:
-        if _key(x) in why:
-            words = left.get(_key(x), tuple(x["words"]))
-            lines += ["", f"{x['arch']} {x['version']}: {'; '.join(why[_key(x)])}", f"  {' '.join(words)}",
+        lines.append(_line(f"{arch} {version} {kernel[:8]}", some, sum(key[:2] == (arch, version) for key in again)))
+    lines.append(_line("all", runs, len(again)))
+    for key, x in drawn.items():
+        if key in again:
+            words = tuple(again[key]["words"])
+            lines += ["", f"{x['arch']} {x['version']}: {'; '.join(again[key]['reasons'])}", f"  {' '.join(words)}",
                       f"  {command(x, words)}"]
-    once = [x for x in runs if not x["passed"] and _key(x) not in why]
+    once = [x for key, x in drawn.items() if not x["passed"] and key not in again]
     lines += ["", f"failed once, and not in {RETRIES} runs alone:"] if once else []
     lines += [f"  {x['arch']} {x['version']} seed {x['seed']}: {'; '.join(x['reasons'])}" for x in once]
     return "\n".join(lines) + "\n"

@@ -195,6 +195,21 @@ class Table(unittest.TestCase):
     def test_another_kernel_does_not_count(self) -> None:
         self.assertRegex(campaign.table([self.entry(1, kernel="old"), self.entry(2)]), r"x86_64 7.3 new +1 +1 of 1 ")
 
+    def test_a_seed_that_is_repeated_counts_once(self) -> None:
+        text = campaign.table([self.entry(1, False), self.entry(2), self.entry(1, False, campaign.ALONE), self.entry(1)])
+        self.assertRegex(text, r"x86_64 7.3 new +2 +2 of 2 +2 of 2 +2 of 2 +2 of 2 +2\.0 ms +0\n")
+        self.assertNotIn("K4", text)
+        text = campaign.table([self.entry(1), self.entry(1, False), self.entry(1, False, campaign.ALONE)])
+        self.assertRegex(text, r"x86_64 7.3 new +1 +0 of 1 .* 1\n")
+        self.assertEqual(text.count("K4: ran on"), 1)
+
+    def test_what_another_case_of_the_seed_did_says_nothing(self) -> None:
+        other = {"words": ["panic=1", "late=2"]}
+        text = campaign.table([self.entry(1, False) | other, self.entry(1, False, campaign.ALONE) | other,
+                               self.entry(1, False, campaign.SMALLEST, words=["panic=1", "late=2"]), self.entry(1, False)])
+        self.assertRegex(text, r"x86_64 7.3 new +1 +0 of 1 .* 0\n")
+        self.assertNotIn("late=2", text)
+
     def test_a_run_without_a_panic_is_none(self) -> None:
         self.assertRegex(campaign.table([self.entry(1, False, panicked=False), self.entry(2)]), r"new +1 +1 of 1 ")
 
