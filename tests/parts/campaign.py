@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import json
+import re
 import threading
 import time
 
@@ -57,6 +58,11 @@ def without(words: Words, left_out: list[str]) -> Words:
         if word not in words[1:]:
             raise Unusable(f"--without {word}: the case is {' '.join(words)}; all but the first can be left out")
     return tuple(w for w in words if w not in left_out)
+
+
+def _alike(reasons: list[str]) -> set[str]:
+    """Why a run failed, whichever CPUs it was and however many, and however long it took."""
+    return {re.sub(r"\b\d+(?:[.,-] ?\d+)*", "0", reason) for reason in reasons}
 
 
 def _key(entry: dict) -> tuple[str, str, int]:
@@ -139,10 +145,9 @@ class _Campaign:
         if not bad:
             print(f"          UNSTABLE {self.arch.name} {self.version} seed {seed}: not in {RETRIES} more runs", flush=True)
             return ""
-        lines = {reason.split(":")[0] for reason in bad[0]["reasons"]}
 
         def fails(less: Words) -> bool:
-            return bool(lines & {reason.split(":")[0] for reason in self.run(seed, less, LESS)["reasons"]})
+            return bool(_alike(bad[0]["reasons"]) & _alike(self.run(seed, less, LESS)["reasons"]))
 
         if smaller:
             words = faults.smaller(self.arch, self.version, words, fails, SMALLER_RUNS)

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Random cases: the seed alone decides, what is drawn can be judged, what fails is made smaller."""
 
+import json
+import pathlib
 import re
+import tempfile
 import unittest
+from collections.abc import Callable
+from unittest import mock
 
 import paths
 import archs
@@ -132,6 +137,42 @@ class Smaller(unittest.TestCase):
         for word in ("panic=1", "late=2"):
             with self.assertRaisesRegex(Unusable, f"--without {word}: the case is panic=1"):
                 campaign.without(self.WORDS, [word])
+
+
+class Alone(unittest.TestCase):
+    """What failed, run again and made smaller."""
+
+    WORDS = ("panic=1", "kdump=yes", "wedged=2", "hold=1")
+
+    class Job(campaign._Campaign):
+        """Guests whose words alone decide why they fail."""
+
+        def __init__(self, why: Callable[[faults.Words], list[str]]) -> None:
+            self.arch, self.version, self.digest, self.left_out = X86, "7.3", "new", []
+            self.why, self.number, self.started, self.done = why, 1, 0.0, 0
+
+        def run(self, seed: int, words: faults.Words, run_as: str) -> dict:
+            reasons = self.why(words)
+            return Table.entry(seed, not reasons, run_as, words=list(words), reasons=reasons)
+
+    def smallest(self, why: Callable[[faults.Words], list[str]]) -> faults.Words:
+        """What is left in the record of a case."""
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(campaign, "RECORD", pathlib.Path(folder, "jsonl")):
+            job = self.Job(why)
+            job.alone(job.run(1, self.WORDS, campaign.DRAWN), True)
+            return tuple(json.loads(campaign.RECORD.read_text())["words"])
+
+    def test_no_smaller_than_the_same_failure(self) -> None:
+        def why(words: faults.Words) -> list[str]:
+            other = f"K9: {len(words)} notes for 4 CPUs"
+            return [f"K9: note {len(words)} shows vpanic, expected crash_test_wedged" if "wedged=2" in words else other]
+
+        self.assertEqual(self.smallest(why), ("panic=1", "wedged=2"))
+
+    def test_which_cpus_and_how_many_is_no_difference(self) -> None:
+        cpus = {"wedged=2": "[0, 2, 3]", "hold=1": "[3]"}
+        self.assertEqual(self.smallest(lambda words: [f"K4: CPUs {cpus.get(words[-1], '[1, 2]')} ran on after {len(words)}.5 ms"]),
+                         ("panic=1",))
 
 
 def judge(words: faults.Words, recorded: str, change: tuple[str, str] = ("", "")) -> verdict.Verdict:
