@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 from collections.abc import Callable, Iterable
 
 import scenarios
-from archs import Arch
+from archs import Arch, choose
+from errors import Unusable
 from scenarios import BY_NAME, COMMON, Case, Scenario
 
 Words = tuple[str, ...]
@@ -41,10 +43,12 @@ SOMETIMES = {"": 2, "1": 1}
 STAGGER_MAX_US = 700
 # So long a CPU that comes up is held when the crash has begun: before, within and behind the ladder.
 AFTER_MAX_US = 150_000
+UP_TO = {"stagger": STAGGER_MAX_US, "after": AFTER_MAX_US}
 
 HOTPLUG = frozenset({"coming", "going", "looping", "offline"})
 DRIVER = frozenset({*CRASHES, "also", "alsonmi", "wedged", "late", "lock", "hold", "reboot", "dumping", "coming", "going",
                     "dumper", "notifier", "slow", "stagger", "after"})
+FLAGS = ("gentle", "slow", "hold", "loading")
 ONCE = frozenset({"lock", "dumping", "reboot", *HOTPLUG})
 # A word is possible where the scenario is that the architecture's data speak of.
 AS_IN = {"nmi": "panic-nmi", "alsonmi": "loser-nmi", "late": "late", "gentle": "unreachable"}
@@ -183,6 +187,35 @@ def draw(arch: Arch, kernel: str, seed: int) -> Words:
         add(f"stagger={stagger}")
     if "coming" in has:
         add(f"after={after}")
+    return words
+
+
+def _known(arch: Arch) -> list[str]:
+    """Every word that can be drawn on an architecture; of those with a number of us what it can be."""
+    values = dict.fromkeys((*CRASHES, *filter(None, ROLES)), tuple(str(n) for n in range(int(arch.get("qemu", "cpus")))))
+    values |= dict.fromkeys(("dumper", "notifier"), tuple(filter(None, CALLBACK))) | dict.fromkeys(FLAGS, ("1",))
+    values |= scenarios.options_of(arch) | {name: (f"0..{limit - 1}",) for name, limit in UP_TO.items()}
+    return [f"{name}={value}" for name in values if name != "kernel" for value in values[name]]
+
+
+def given(arch: Arch, kernel: str, text: str) -> Words:
+    """The words of a line, if they could have been drawn; otherwise one line that says why not."""
+    words = tuple(text.split())
+    for word in words:
+        name, _, value = word.partition("=")
+        if not (name in UP_TO and re.fullmatch("[0-9]{1,9}", value) and int(value) < UP_TO[name]):
+            choose("word", word, _known(arch))
+    has = _split(words)
+    cpus = [cpu for name in has if name in CRASHES or name in ROLES for cpu in has[name]]
+    why = ""
+    if not words or [word for word in words if word.partition("=")[0] in CRASHES] != [words[0]]:
+        why = f"the first word, and no other, is the crash: {', '.join(f'{name}=' for name in CRASHES)}"
+    elif twice := [name for name in has if name not in ROLES and len(has[name]) > 1]:
+        why = f"{twice[0]}= is given twice"
+    elif twice := [cpu for cpu in cpus if cpus.count(cpu) > 1]:
+        why = f"CPU {twice[0]} has two things to do"
+    if why := why or why_not(arch, kernel, words):
+        raise Unusable(f"{' '.join(words) or 'no words'}: {why}")
     return words
 
 

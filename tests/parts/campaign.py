@@ -16,7 +16,6 @@ import scenarios
 import sources
 import verdict
 from archs import Arch
-from errors import Unusable
 from faults import Words
 from parts import boots
 from parts.boots import RETRIED_CASES, RETRIES
@@ -29,8 +28,8 @@ SMALLER_CASES = 3
 ALL_PANICS = 50
 
 # What a run in the record is: drawn from its seed, the same again but alone, with words
-# left out; and not a run, but what was left of one.
-DRAWN, ALONE, LESS, SMALLEST = "drawn", "alone", "less", "smallest"
+# left out; and not a run, but what was left of one. GIVEN is any run of words without a seed.
+DRAWN, ALONE, LESS, SMALLEST, GIVEN = "drawn", "alone", "less", "smallest", "given"
 RECORD = sources.CACHE / "campaign.jsonl"
 TABLE = sources.CACHE / "campaign.txt"
 _writing = threading.Lock()
@@ -46,18 +45,8 @@ def outcome(run: boot.Run) -> dict:
 
 
 def command(entry: dict, words: Words) -> str:
-    """What runs a case of the record again; without the words that it does not need."""
-    left_out = entry["without"] + [w for w in entry["words"] if w not in words]
-    return (f"./crash-stop test --campaign 1 --seed {entry['seed']} --arch {entry['arch']} --kernel {entry['version']}"
-            + (f" --without {' '.join(left_out)}" if left_out else ""))
-
-
-def without(words: Words, left_out: list[str]) -> Words:
-    """The words but those that are to be left out."""
-    for word in left_out:
-        if word not in words[1:]:
-            raise Unusable(f"--without {word}: the case is {' '.join(words)}; all but the first can be left out")
-    return tuple(w for w in words if w not in left_out)
+    """What runs a case of the record again, whatever its seed will draw by then."""
+    return f"./crash-stop test --campaign 1 --arch {entry['arch']} --kernel {entry['version']} --words \"{' '.join(words)}\""
 
 
 def _alike(reasons: list[str]) -> set[str]:
@@ -67,6 +56,12 @@ def _alike(reasons: list[str]) -> set[str]:
 
 def _key(entry: dict) -> tuple[str, str, int]:
     return entry["arch"], entry["version"], entry["seed"]
+
+
+def _failed(entry: dict) -> list[str]:
+    """Why a case failed, and what runs it again."""
+    return [f"{entry['arch']} {entry['version']} seed {entry['seed']}: {'; '.join(entry['reasons'])}",
+            f"  {command(entry, entry['words'])}"]
 
 
 def _line(name: str, runs: list[dict], repeated: int) -> str:
@@ -100,22 +95,19 @@ def table(entries: list[dict]) -> str:
         some = [x for x in runs if (x["arch"], x["version"]) == (arch, version)]
         lines.append(_line(f"{arch} {version} {kernel[:8]}", some, sum(key[:2] == (arch, version) for key in again)))
     lines.append(_line("all", runs, len(again)))
-    for key, x in drawn.items():
-        if key in again:
-            words = tuple(again[key]["words"])
-            lines += ["", f"{x['arch']} {x['version']}: {'; '.join(again[key]['reasons'])}", f"  {' '.join(words)}",
-                      f"  {command(x, words)}"]
+    for key in drawn:
+        lines += ["", *_failed(again[key])] if key in again else []
     once = [x for key, x in drawn.items() if not x["passed"] and key not in again]
     lines += ["", f"failed once, and not in {RETRIES} runs alone:"] if once else []
-    lines += [f"  {x['arch']} {x['version']} seed {x['seed']}: {'; '.join(x['reasons'])}" for x in once]
+    lines += [f"  {line}" for x in once for line in _failed(x)]
     return "\n".join(lines) + "\n"
 
 
 class _Campaign:
     """So many seeds on one architecture and kernel."""
 
-    def __init__(self, arch: Arch, version: str, left_out: list[str], number: int) -> None:
-        self.arch, self.version, self.left_out, self.number = arch, version, left_out, number
+    def __init__(self, arch: Arch, version: str, given: bool, number: int) -> None:
+        self.arch, self.version, self.given, self.number = arch, version, given, number
         self.kernel = boots.kernel_of(scenarios.case(scenarios.BY_NAME["plain"], arch, kernel=version))
         self.digest = self.kernel.digest
         self.started, self.done = time.monotonic(), 0
@@ -123,8 +115,8 @@ class _Campaign:
     def run(self, seed: int, words: Words, run_as: str) -> dict:
         """One panic, into the record; the log of one that passed is not kept."""
         run = boot.run(self.kernel, faults.case(self.arch, self.version, seed, words), f"-{time.monotonic_ns()}")
-        entry = {"arch": self.arch.name, "version": self.version, "kernel": self.digest, "seed": seed, "as": run_as,
-                 "words": list(words), "without": self.left_out, **outcome(run)}
+        entry = {"arch": self.arch.name, "version": self.version, "kernel": self.digest, "seed": seed,
+                 "as": GIVEN if self.given else run_as, "words": list(words), **outcome(run)}
         with _writing:
             with RECORD.open("a") as out:
                 out.write(json.dumps(entry) + "\n")
@@ -151,36 +143,31 @@ class _Campaign:
 
         if smaller:
             words = faults.smaller(self.arch, self.version, words, fails, SMALLER_RUNS)
+        if smaller and not self.given:
             with RECORD.open("a") as out:
                 out.write(json.dumps(bad[0] | {"words": list(words), "as": SMALLEST}) + "\n")
-        return f"{'; '.join(bad[0]['reasons'])}: {' '.join(words)}: {command(entry, words)}"
+        return f"{'; '.join(bad[0]['reasons'])}: {command(entry, words)}"
 
 
-def _words(args: argparse.Namespace, arch: Arch, version: str, number: int) -> list[tuple[int, Words]]:
-    """What the seeds stand for, without what is to be left out."""
-    todo = []
-    for seed in range(args.seed, args.seed + number):
-        words = without(faults.draw(arch, version, seed), args.without or [])
-        if why := faults.why_not(arch, version, words):
-            raise Unusable(f"{' '.join(words)}: {why}")
-        todo.append((seed, words))
-    return todo
+def _todo(args: argparse.Namespace, arch: Arch, version: str, number: int) -> list[tuple[int, Words]]:
+    """What the seeds stand for, or the words that are given, each time."""
+    words = faults.given(arch, version, " ".join(args.words)) if args.words else ()
+    return [(seed, words or faults.draw(arch, version, seed)) for seed in range(args.seed, args.seed + number)]
 
 
 def check(args: argparse.Namespace) -> None:
     """Is what was asked for possible? Said before anything is built."""
     for arch in chosen(args):
         version = boots.booted(args, arch)
-        if args.without:
-            _words(args, arch, version, args.campaign)
+        if args.words:
+            _todo(args, arch, version, 1)
 
 
 def _one_arch(args: argparse.Namespace, arch: Arch, version: str, number: int) -> Results:
-    todo = _words(args, arch, version, number)
-    job = _Campaign(arch, version, args.without or [], number)
-    run_as = LESS if args.without else DRAWN
+    todo = _todo(args, arch, version, number)
+    job = _Campaign(arch, version, bool(args.words), number)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        entries = list(pool.map(lambda x: job.run(*x, run_as), todo))
+        entries = list(pool.map(lambda x: job.run(*x, DRAWN), todo))
     results: Results = []
     repeated = 0
     # As in the slice of the boots; who has asked for a campaign wants to know of each.
