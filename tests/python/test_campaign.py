@@ -72,6 +72,11 @@ class Drawn(unittest.TestCase):
             self.assertFalse({"nmi", "alsonmi"} & names(words) and "boot=nmi" not in words, words)
 
 
+    def test_ci_has_some_wherever_its_slice_is_whole(self) -> None:
+        for arch in ARCHES.values():
+            self.assertEqual(bool(arch.get("tests", "campaign")), not arch.get("tests", "slice"), arch.name)
+
+
 class Case(unittest.TestCase):
     """What follows from the words."""
 
