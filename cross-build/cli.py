@@ -222,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("--seed", type=int, default=1, metavar="S", help="of the first random panic (default 1); the next has S+1")
     two.add_argument("--kernel", metavar="V", help="the kernel of the random panics, or of \"repeat\"; default: the newest")
     two.add_argument("--scenario", nargs="+", metavar="NAME", help="the part \"repeat\" runs only these")
-    two.add_argument("--without", nargs="+", metavar="WORD", help="words of a random panic to leave out")
+    two.add_argument("--words", nargs="+", metavar="WORD", help="the random panics are this one, and not what a seed draws: \"panic=1 kdump=yes ...\"")
     two.add_argument("--jobs", type=int, default=2, metavar="N", help="guests at a time (default 2); those that fail are run again alone")
     two.set_defaults(run=test)
     nine = verbs.add_parser("bench", help="how long a panic takes, stock beside patched, on 1 to 64 CPUs")

@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
     if args.campaign:
         args.only = ["campaign"]
         campaign.check(args)
-    elif args.without:
-        raise Unusable("--without is for --campaign N")
+    elif args.words:
+        raise Unusable("--words is for --campaign N")
     elif args.kernel and args.only != ["repeat"]:
         raise Unusable("--kernel is for --campaign N and --only repeat")
     elif args.only == ["repeat"]:

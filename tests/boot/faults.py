@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 from collections.abc import Callable, Iterable
 
 import scenarios
-from archs import Arch
+from archs import Arch, choose
+from errors import Unusable
 from scenarios import BY_NAME, COMMON, Case, Scenario
 
 Words = tuple[str, ...]
@@ -34,6 +36,8 @@ CRASHES = {"panic": 10, "oops": 3, "hardirq": 2, "nmi": 2}
 ROLES = {"": 8, "wedged": 5, "also": 3, "late": 2, "alsonmi": 2, "coming": 2, "going": 1, "looping": 1, "offline": 1,
          "lock": 1, "dumping": 1, "reboot": 1}
 CALLBACK = {"": 7, "fault": 2, "bug": 2, "panic": 2, "warn": 1, HANG: 2}
+LAST = {"": 7, "fault": 2, "bug": 2, "panic": 2}
+CALLBACKS = {"dumper": CALLBACK, "last": LAST, "notifier": CALLBACK}
 WITH_KDUMP = {"yes": 3, "no": 2}
 SELDOM = {"": 7, "1": 1}
 SOMETIMES = {"": 2, "1": 1}
@@ -41,10 +45,12 @@ SOMETIMES = {"": 2, "1": 1}
 STAGGER_MAX_US = 700
 # So long a CPU that comes up is held when the crash has begun: before, within and behind the ladder.
 AFTER_MAX_US = 150_000
+UP_TO = {"stagger": STAGGER_MAX_US, "after": AFTER_MAX_US}
 
 HOTPLUG = frozenset({"coming", "going", "looping", "offline"})
 DRIVER = frozenset({*CRASHES, "also", "alsonmi", "wedged", "late", "lock", "hold", "reboot", "dumping", "coming", "going",
-                    "dumper", "notifier", "slow", "stagger", "after"})
+                    *CALLBACKS, "slow", "stagger", "after"})
+FLAGS = ("gentle", "slow", "hold", "loading")
 ONCE = frozenset({"lock", "dumping", "reboot", *HOTPLUG})
 # A word is possible where the scenario is that the architecture's data speak of.
 AS_IN = {"nmi": "panic-nmi", "alsonmi": "loser-nmi", "late": "late", "gentle": "unreachable"}
@@ -55,7 +61,7 @@ APART = (
      "hotplug waits for every CPU: with one that has interrupts off before the crash, nobody would panic"),
     ({"reboot"}, {"dumping", "oops", "hardirq", "nmi"}, "the reboot would stop the CPU that is to dump or to panic"),
     ({"nmi"}, {"also"}, "which of the two can print is not known before"),
-    ({"nmi"}, {"dumper", "notifier"}, "before a crash kernel nothing shows what the callback did"),
+    ({"nmi"}, {*CALLBACKS}, "before a crash kernel nothing shows what the callback did"),
     ({"nmi", "alsonmi"}, {"gentle", "late"}, "what switches the rung off switches the NMI off"),
     ({HANG}, {"slow", "late"}, "what is slow takes as long as a hang is given"),
     ({HANG}, {"reboot"}, "whom a reboot has stopped does not stand by"),
@@ -92,7 +98,7 @@ def case(arch: Arch, kernel: str, seed: int, words: Words) -> Case:
     cpus = {name: tuple(int(v) for v in has.get(name, [])) for name in (*CRASHES, *ROLES)}
     crash, owner = words[0].split("=")
     owners = (int(owner), *cpus["also"])
-    nested = tuple(where for where in ("dumper", "notifier") if has.get(where, ["warn"])[0] not in ("warn", HANG))
+    nested = tuple(where for where in CALLBACKS if has.get(where, ["warn"])[0] not in ("warn", HANG))
     hangs = next((step for where, step in (("dumper", "kmsg_dump"), ("notifier", "notifiers")) if has.get(where) == [HANG]), "")
     driver = [w for w in words if w.partition("=")[0] in DRIVER]
     if cpus["late"] and "slow" not in has:
@@ -101,7 +107,7 @@ def case(arch: Arch, kernel: str, seed: int, words: Words) -> Case:
     before = [f"write /sys/devices/system/cpu/cpu{cpu}/online 0" for cpu in cpus["offline"]]
     before += [f"loop-hotplug {cpu}" for cpu in hotplug if cpu not in cpus["offline"]]
     before += ["loop-kexec"] if "loading" in has else []
-    warns = crash == "oops" or any({"fault", "bug", "warn"} & set(has.get(where, [])) for where in ("dumper", "notifier"))
+    warns = crash == "oops" or any({"fault", "bug", "warn"} & set(has.get(where, [])) for where in CALLBACKS)
     scenario = Scenario(
         name=f"seed-{seed}", what=" ".join(words), act=" ".join(driver), owners=owners,
         losers=(*(owners if cpus["also"] else ()), *cpus["alsonmi"]), wedged=cpus["wedged"], late=cpus["late"],
@@ -138,7 +144,7 @@ def why_not(arch: Arch, kernel: str, words: Words) -> str:
     found = case(arch, kernel, 0, words)
     if hangs and found.cpus == 1 + sum(len(has.get(role, [])) for role in ("wedged", *HOTPLUG)):
         return "nobody is left to stand by"
-    if hangs and ["bug"] in (has.get("dumper"), has.get("notifier")) and (why := found.data("bug_masks")):
+    if hangs and any(has.get(where) == ["bug"] for where in CALLBACKS) and (why := found.data("bug_masks")):
         return why
     if found.data("crash_cpus") and found.scenario.hotplug:
         return "how many CPUs are free for the crash kernel is not known before"
@@ -174,8 +180,7 @@ def draw(arch: Arch, kernel: str, seed: int) -> Words:
         role = _pick(rng, ROLES)
         if cpu != owner and role:
             add(f"{role}={cpu}")
-    for name, weights in (("gentle", SOMETIMES), ("dumper", CALLBACK), ("notifier", CALLBACK), ("slow", SELDOM),
-                          ("hold", SELDOM), ("loading", SELDOM)):
+    for name, weights in (("gentle", SOMETIMES), *CALLBACKS.items(), ("slow", SELDOM), ("hold", SELDOM), ("loading", SELDOM)):
         add(f"{name}={_pick(rng, weights)}")
     stagger, after = _up_to(rng, STAGGER_MAX_US), _up_to(rng, AFTER_MAX_US)
     has = _split(words)
@@ -183,6 +188,35 @@ def draw(arch: Arch, kernel: str, seed: int) -> Words:
         add(f"stagger={stagger}")
     if "coming" in has:
         add(f"after={after}")
+    return words
+
+
+def _known(arch: Arch) -> list[str]:
+    """Every word that can be drawn on an architecture; of those with a number of us what it can be."""
+    values = dict.fromkeys((*CRASHES, *filter(None, ROLES)), tuple(str(n) for n in range(int(arch.get("qemu", "cpus")))))
+    values |= {name: tuple(filter(None, hows)) for name, hows in CALLBACKS.items()} | dict.fromkeys(FLAGS, ("1",))
+    values |= scenarios.options_of(arch) | {name: (f"0..{limit - 1}",) for name, limit in UP_TO.items()}
+    return [f"{name}={value}" for name in values if name != "kernel" for value in values[name]]
+
+
+def given(arch: Arch, kernel: str, text: str) -> Words:
+    """The words of a line, if they could have been drawn; otherwise one line that says why not."""
+    words = tuple(text.split())
+    for word in words:
+        name, _, value = word.partition("=")
+        if not (name in UP_TO and re.fullmatch("[0-9]{1,9}", value) and int(value) < UP_TO[name]):
+            choose("word", word, _known(arch))
+    has = _split(words)
+    cpus = [cpu for name in has if name in CRASHES or name in ROLES for cpu in has[name]]
+    why = ""
+    if not words or [word for word in words if word.partition("=")[0] in CRASHES] != [words[0]]:
+        why = f"the first word, and no other, is the crash: {', '.join(f'{name}=' for name in CRASHES)}"
+    elif twice := [name for name in has if name not in ROLES and len(has[name]) > 1]:
+        why = f"{twice[0]}= is given twice"
+    elif twice := [cpu for cpu in cpus if cpus.count(cpu) > 1]:
+        why = f"CPU {twice[0]} has two things to do"
+    if why := why or why_not(arch, kernel, words):
+        raise Unusable(f"{' '.join(words) or 'no words'}: {why}")
     return words
 
 

@@ -35,7 +35,7 @@ class Scenario:
     append_old: str = ""  # instead of append before 7.3
     kernels: tuple[str, ...] = ()  # empty: all
     why_not: str = ""  # for the other kernels
-    nested: tuple[str, ...] = ()  # the callbacks that fault: dumper, notifier
+    nested: tuple[str, ...] = ()  # the callbacks that fault: dumper, last, notifier
     redirected: int | None = None  # CPU whose panic another one runs
     image_may_change: bool = False  # the crash kernel may be missing for a reason that is printed
     image_is_bad: bool = False  # it is loaded, and is not booted
@@ -62,6 +62,8 @@ def _callbacks() -> list[Scenario]:
     for where, how in itertools.product(("dumper", "notifier"), ("fault", "bug", "panic")):
         found.append(Scenario(f"{where}-{how}", f"a {where} that is called first meets a {how}",
                               f"panic=1 {where}={how}", nested=(where,), warns=how != "panic"))
+    found.append(Scenario("last-fault", "the dumper behind the store meets a fault", "panic=1 last=fault", nested=("last",),
+                          warns=True, rare=True))
     return found
 
 

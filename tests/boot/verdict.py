@@ -21,8 +21,9 @@ CONTRACT = ("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10", "K11", 
 # ladder's own bounds are far below. Measured times are the benchmark's affair.
 STOP_MAX_US = 2_500_000
 # So is a takeover that comes so much later than its deadline: who stands by counts
-# 1 ms at the most for each time that its host CPU was away, however long that was.
-TAKEOVER_MAX_US = 30_000_000
+# 10 ms at the most for each time that its host CPU was away, however long that was. A
+# second becomes eleven where that is 110 ms each time, and a host's time slice some ms.
+TAKEOVER_MAX_US = 10_000_000
 
 # A loser that a rung has stopped first was interrupted while it saved its registers,
 # or its host gave it no time; the rung that can do so comes after the first one's 10 ms.
@@ -216,7 +217,7 @@ def _nested(j: Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None
     j.check("K7", e.dump_end_us is not None, "a dumper behind the bad one did not run")
     j.check("K7", not case.stored or bool(e.store), "the store behind the bad callback has no log")
     notified = case.get("post") == "yes" or not boots_crash_kernel
-    reached = len([where for where in case.scenario.nested if where == "dumper" or notified])
+    reached = len([where for where in case.scenario.nested if where != "notifier" or notified])
     j.check("K7", e.nested == reached, f"{e.nested} nested panics instead of {reached}")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import json
+import re
 import threading
 import time
 
@@ -15,7 +16,6 @@ import scenarios
 import sources
 import verdict
 from archs import Arch
-from errors import Unusable
 from faults import Words
 from parts import boots
 from parts.boots import RETRIED_CASES, RETRIES
@@ -28,8 +28,8 @@ SMALLER_CASES = 3
 ALL_PANICS = 50
 
 # What a run in the record is: drawn from its seed, the same again but alone, with words
-# left out; and not a run, but what was left of one.
-DRAWN, ALONE, LESS, SMALLEST = "drawn", "alone", "less", "smallest"
+# left out; and not a run, but what was left of one. GIVEN is any run of words without a seed.
+DRAWN, ALONE, LESS, SMALLEST, GIVEN = "drawn", "alone", "less", "smallest", "given"
 RECORD = sources.CACHE / "campaign.jsonl"
 TABLE = sources.CACHE / "campaign.txt"
 _writing = threading.Lock()
@@ -45,22 +45,23 @@ def outcome(run: boot.Run) -> dict:
 
 
 def command(entry: dict, words: Words) -> str:
-    """What runs a case of the record again; without the words that it does not need."""
-    left_out = entry["without"] + [w for w in entry["words"] if w not in words]
-    return (f"./crash-stop test --campaign 1 --seed {entry['seed']} --arch {entry['arch']} --kernel {entry['version']}"
-            + (f" --without {' '.join(left_out)}" if left_out else ""))
+    """What runs a case of the record again, whatever its seed will draw by then."""
+    return f"./crash-stop test --campaign 1 --arch {entry['arch']} --kernel {entry['version']} --words \"{' '.join(words)}\""
 
 
-def without(words: Words, left_out: list[str]) -> Words:
-    """The words but those that are to be left out."""
-    for word in left_out:
-        if word not in words[1:]:
-            raise Unusable(f"--without {word}: the case is {' '.join(words)}; all but the first can be left out")
-    return tuple(w for w in words if w not in left_out)
+def _alike(reasons: list[str]) -> set[str]:
+    """Why a run failed, whichever CPUs it was and however many, and however long it took."""
+    return {re.sub(r"\b\d+(?:[.,-] ?\d+)*", "0", reason) for reason in reasons}
 
 
 def _key(entry: dict) -> tuple[str, str, int]:
     return entry["arch"], entry["version"], entry["seed"]
+
+
+def _failed(entry: dict) -> list[str]:
+    """Why a case failed, and what runs it again."""
+    return [f"{entry['arch']} {entry['version']} seed {entry['seed']}: {'; '.join(entry['reasons'])}",
+            f"  {command(entry, entry['words'])}"]
 
 
 def _line(name: str, runs: list[dict], repeated: int) -> str:
@@ -74,35 +75,39 @@ def _line(name: str, runs: list[dict], repeated: int) -> str:
             f"{of('dump', 'dumped'):>13} {of('dumped', 'notes'):>15} {f'{slowest / 1000:.1f} ms':>13} {repeated:13}")
 
 
+def _again(drawn: dict[tuple, dict], entries: list[dict]) -> dict[tuple, dict]:
+    """What failed alone, of the draws that failed: as small as it was made."""
+    return {_key(x): x for x in entries if x["as"] in (ALONE, SMALLEST) and not x["passed"]
+            and (draw := drawn.get(_key(x))) and not draw["passed"] and set(x["words"]) <= set(draw["words"])}
+
+
 def table(entries: list[dict]) -> str:
     """The record as a table: each architecture and kernel, as it is now, and what failed."""
     latest = {(x["arch"], x["version"]): x["kernel"] for x in entries}
     entries = [x for x in entries if latest[x["arch"], x["version"]] == x["kernel"]]
-    runs, alone, smallest = ([x for x in entries if x["as"] == kind] for kind in (DRAWN, ALONE, SMALLEST))
-    why = {_key(x): x["reasons"] for x in reversed(alone) if not x["passed"]}
-    left = {_key(x): tuple(x["words"]) for x in smallest}
+    # A seed that was drawn again is one case, the last one.
+    drawn = {_key(x): x for x in entries if x["as"] == DRAWN}
+    runs = list(drawn.values())
+    again = _again(drawn, entries)
     lines = [f"{'kernel':24} {'panics':>7} {'passed':>13} {'logs saved':>13} {'dumps taken':>13} {'notes complete':>15} "
              f"{'slowest stop':>13} {'failed alone':>13}"]
     for (arch, version), kernel in sorted(latest.items()):
         some = [x for x in runs if (x["arch"], x["version"]) == (arch, version)]
-        lines.append(_line(f"{arch} {version} {kernel[:8]}", some, sum(key[:2] == (arch, version) for key in why)))
-    lines.append(_line("all", runs, len(why)))
-    for x in runs:
-        if _key(x) in why:
-            words = left.get(_key(x), tuple(x["words"]))
-            lines += ["", f"{x['arch']} {x['version']}: {'; '.join(why[_key(x)])}", f"  {' '.join(words)}",
-                      f"  {command(x, words)}"]
-    once = [x for x in runs if not x["passed"] and _key(x) not in why]
+        lines.append(_line(f"{arch} {version} {kernel[:8]}", some, sum(key[:2] == (arch, version) for key in again)))
+    lines.append(_line("all", runs, len(again)))
+    for key in drawn:
+        lines += ["", *_failed(again[key])] if key in again else []
+    once = [x for key, x in drawn.items() if not x["passed"] and key not in again]
     lines += ["", f"failed once, and not in {RETRIES} runs alone:"] if once else []
-    lines += [f"  {x['arch']} {x['version']} seed {x['seed']}: {'; '.join(x['reasons'])}" for x in once]
+    lines += [f"  {line}" for x in once for line in _failed(x)]
     return "\n".join(lines) + "\n"
 
 
 class _Campaign:
     """So many seeds on one architecture and kernel."""
 
-    def __init__(self, arch: Arch, version: str, left_out: list[str], number: int) -> None:
-        self.arch, self.version, self.left_out, self.number = arch, version, left_out, number
+    def __init__(self, arch: Arch, version: str, given: bool, number: int) -> None:
+        self.arch, self.version, self.given, self.number = arch, version, given, number
         self.kernel = boots.kernel_of(scenarios.case(scenarios.BY_NAME["plain"], arch, kernel=version))
         self.digest = self.kernel.digest
         self.started, self.done = time.monotonic(), 0
@@ -110,8 +115,8 @@ class _Campaign:
     def run(self, seed: int, words: Words, run_as: str) -> dict:
         """One panic, into the record; the log of one that passed is not kept."""
         run = boot.run(self.kernel, faults.case(self.arch, self.version, seed, words), f"-{time.monotonic_ns()}")
-        entry = {"arch": self.arch.name, "version": self.version, "kernel": self.digest, "seed": seed, "as": run_as,
-                 "words": list(words), "without": self.left_out, **outcome(run)}
+        entry = {"arch": self.arch.name, "version": self.version, "kernel": self.digest, "seed": seed,
+                 "as": GIVEN if self.given else run_as, "words": list(words), **outcome(run)}
         with _writing:
             with RECORD.open("a") as out:
                 out.write(json.dumps(entry) + "\n")
@@ -132,43 +137,37 @@ class _Campaign:
         if not bad:
             print(f"          UNSTABLE {self.arch.name} {self.version} seed {seed}: not in {RETRIES} more runs", flush=True)
             return ""
-        lines = {reason.split(":")[0] for reason in bad[0]["reasons"]}
 
         def fails(less: Words) -> bool:
-            return bool(lines & {reason.split(":")[0] for reason in self.run(seed, less, LESS)["reasons"]})
+            return bool(_alike(bad[0]["reasons"]) & _alike(self.run(seed, less, LESS)["reasons"]))
 
         if smaller:
             words = faults.smaller(self.arch, self.version, words, fails, SMALLER_RUNS)
+        if smaller and not self.given:
             with RECORD.open("a") as out:
                 out.write(json.dumps(bad[0] | {"words": list(words), "as": SMALLEST}) + "\n")
-        return f"{'; '.join(bad[0]['reasons'])}: {' '.join(words)}: {command(entry, words)}"
+        return f"{'; '.join(bad[0]['reasons'])}: {command(entry, words)}"
 
 
-def _words(args: argparse.Namespace, arch: Arch, version: str, number: int) -> list[tuple[int, Words]]:
-    """What the seeds stand for, without what is to be left out."""
-    todo = []
-    for seed in range(args.seed, args.seed + number):
-        words = without(faults.draw(arch, version, seed), args.without or [])
-        if why := faults.why_not(arch, version, words):
-            raise Unusable(f"{' '.join(words)}: {why}")
-        todo.append((seed, words))
-    return todo
+def _todo(args: argparse.Namespace, arch: Arch, version: str, number: int) -> list[tuple[int, Words]]:
+    """What the seeds stand for, or the words that are given, each time."""
+    words = faults.given(arch, version, " ".join(args.words)) if args.words else ()
+    return [(seed, words or faults.draw(arch, version, seed)) for seed in range(args.seed, args.seed + number)]
 
 
 def check(args: argparse.Namespace) -> None:
     """Is what was asked for possible? Said before anything is built."""
     for arch in chosen(args):
         version = boots.booted(args, arch)
-        if args.without:
-            _words(args, arch, version, args.campaign)
+        if args.words:
+            _todo(args, arch, version, 1)
 
 
 def _one_arch(args: argparse.Namespace, arch: Arch, version: str, number: int) -> Results:
-    todo = _words(args, arch, version, number)
-    job = _Campaign(arch, version, args.without or [], number)
-    run_as = LESS if args.without else DRAWN
+    todo = _todo(args, arch, version, number)
+    job = _Campaign(arch, version, bool(args.words), number)
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        entries = list(pool.map(lambda x: job.run(*x, run_as), todo))
+        entries = list(pool.map(lambda x: job.run(*x, DRAWN), todo))
     results: Results = []
     repeated = 0
     # As in the slice of the boots; who has asked for a campaign wants to know of each.

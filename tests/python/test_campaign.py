@@ -1,11 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Random cases: the seed alone decides, what is drawn can be judged, what fails is made smaller."""
 
+import argparse
+import contextlib
+import io
+import json
+import pathlib
 import re
+import shlex
+import tempfile
 import unittest
+from collections.abc import Callable
+from types import SimpleNamespace
+from unittest import mock
 
 import paths
 import archs
+import cli
 import evidence
 import faults
 import scenarios
@@ -30,9 +41,9 @@ class Drawn(unittest.TestCase):
 
     def test_a_seed_gives_the_same_words_everywhere(self) -> None:
         self.assertEqual(faults.draw(X86, "7.3", 3),
-                         ("panic=3", "boot=nokaslr", "reboot=0", "alsonmi=1", "lock=2", "slow=1"))
+                         ("panic=3", "boot=nokaslr", "reboot=0", "alsonmi=1", "lock=2"))
         self.assertEqual(faults.draw(ARM64, "6.12", 2), ("hardirq=0", "kdump=yes", "boot=crash-smp",
-                                                         "also=3", "dumper=bug", "notifier=hang", "stagger=600"))
+                                                         "also=3", "dumper=bug", "last=panic", "stagger=265"))
 
     def test_seeds_differ(self) -> None:
         self.assertEqual(len({faults.draw(X86, "7.3", s) for s in SEEDS}), len(SEEDS))
@@ -61,6 +72,11 @@ class Drawn(unittest.TestCase):
             self.assertFalse({"nmi", "alsonmi"} & names(words) and "boot=nmi" not in words, words)
 
 
+    def test_ci_has_some_wherever_its_slice_is_whole(self) -> None:
+        for arch in ARCHES.values():
+            self.assertEqual(bool(arch.get("tests", "campaign")), not arch.get("tests", "slice"), arch.name)
+
+
 class Case(unittest.TestCase):
     """What follows from the words."""
 
@@ -71,6 +87,12 @@ class Case(unittest.TestCase):
         self.assertEqual((c.scenario.owners, set(c.scenario.losers)), ((3, 1), {1, 3}))
         self.assertEqual((c.unstopped, c.get("kdump"), c.scenario.nested), ({0, 2}, "yes", ("dumper",)))
         self.assertEqual(c.name, "seed-7-kdump")
+
+    def test_a_fault_behind_the_store(self) -> None:
+        s = faults.case(X86, "7.3", 1, ("panic=1", "dumper=hang", "last=bug", "notifier=panic")).scenario
+        self.assertEqual((s.act, s.nested, s.hangs, s.warns),
+                         ("panic=1 dumper=hang last=bug notifier=panic", ("last", "notifier"), "kmsg_dump", True))
+        self.assertFalse(faults.case(X86, "7.3", 1, ("panic=1", "last=panic")).scenario.warns)
 
     def test_a_lock_costs_the_dump_where_a_cpu_runs_on(self) -> None:
         words = ("panic=1", "kdump=yes", "wedged=2", "hold=1")
@@ -88,6 +110,7 @@ class Case(unittest.TestCase):
         for words, why in ((("panic=1", "looping=3", "wedged=2"), "hotplug waits"),
                            (("panic=1", "coming=3", "going=2"), "one CPU"),
                            (("panic=1", "loading=1"), "kdump=yes"), (("nmi=1", "dumper=bug"), "nothing shows"),
+                           (("nmi=1", "last=bug"), "nothing shows"),
                            (("panic=1", "coming=0"), "takes CPU 0")):
             self.assertIn(why, faults.why_not(X86, "7.3", words))
 
@@ -124,14 +147,93 @@ class Smaller(unittest.TestCase):
     def test_who_hangs_inside_bug_is_not_reached(self) -> None:
         words = ("panic=1", "boot=nmi", "dumper=bug", "notifier=hang")
         self.assertIn("PSTATE", faults.why_not(archs.load()["arm64"], "7.3", words))
+        self.assertIn("PSTATE", faults.why_not(archs.load()["arm64"], "7.3", ("panic=1", "boot=nmi", "last=bug", "notifier=hang")))
         for less in (words[:1] + words[2:], ("panic=1", "boot=nmi", "dumper=fault", "notifier=hang")):
             self.assertEqual(faults.why_not(archs.load()["arm64"], "7.3", less), "")
 
-    def test_without(self) -> None:
-        self.assertEqual(campaign.without(self.WORDS, ["hold=1"]), self.WORDS[:-1])
-        for word in ("panic=1", "late=2"):
-            with self.assertRaisesRegex(Unusable, f"--without {word}: the case is panic=1"):
-                campaign.without(self.WORDS, [word])
+
+class Alone(unittest.TestCase):
+    """What failed, run again and made smaller."""
+
+    WORDS = ("panic=1", "kdump=yes", "wedged=2", "hold=1")
+
+    def record(self, why: Callable[[faults.Words], list[str]], given: bool = False) -> list[dict]:
+        """What the record has of a case on guests whose words alone decide why they fail."""
+        def boots(kernel: None, case: scenarios.Case, mark: str) -> SimpleNamespace:
+            reasons = why(tuple(case.scenario.what.split()))
+            return SimpleNamespace(verdict=verdict.Verdict({"K1": True}, reasons), log=mock.Mock())
+
+        def outcome(run: SimpleNamespace) -> dict:
+            return {"passed": run.verdict.passed, "reasons": run.verdict.reasons}
+
+        job = object.__new__(campaign._Campaign)
+        job.__dict__ |= {"arch": X86, "version": "7.3", "kernel": None, "digest": "new", "given": given, "number": 1,
+                         "started": 0.0, "done": 0}
+        with (tempfile.TemporaryDirectory() as folder, mock.patch("boot.run", boots), contextlib.redirect_stdout(io.StringIO()),
+              mock.patch.multiple(campaign, RECORD=pathlib.Path(folder, "jsonl"), outcome=outcome)):
+            job.alone(job.run(1, self.WORDS, campaign.DRAWN), True)
+            return [json.loads(line) for line in campaign.RECORD.read_text().splitlines()]
+
+    def smallest(self, why: Callable[[faults.Words], list[str]]) -> faults.Words:
+        """What is left of a case."""
+        last = self.record(why)[-1]
+        self.assertEqual(last["as"], campaign.SMALLEST)
+        return tuple(last["words"])
+
+    def test_no_smaller_than_the_same_failure(self) -> None:
+        def why(words: faults.Words) -> list[str]:
+            other = f"K9: {len(words)} notes for 4 CPUs"
+            return [f"K9: note {len(words)} shows vpanic, expected crash_test_wedged" if "wedged=2" in words else other]
+
+        self.assertEqual(self.smallest(why), ("panic=1", "wedged=2"))
+
+    def test_which_cpus_and_how_many_is_no_difference(self) -> None:
+        cpus = {"wedged=2": "[0, 2, 3]", "hold=1": "[3]"}
+        self.assertEqual(self.smallest(lambda words: [f"K4: CPUs {cpus.get(words[-1], '[1, 2]')} ran on after {len(words)}.5 ms"]),
+                         ("panic=1",))
+
+    def test_what_is_given_is_no_draw(self) -> None:
+        """In the record nothing of it looks like something of the seed that stands beside it."""
+        for given, kinds in (False, {campaign.DRAWN, campaign.ALONE, campaign.LESS, campaign.SMALLEST}), (True, {campaign.GIVEN}):
+            self.assertEqual({x["as"] for x in self.record(lambda words: ["K4: ran on"], given)}, kinds)
+
+
+class Given(unittest.TestCase):
+    """Words that somebody gives, and no seed."""
+
+    def test_what_is_drawn_can_be_given(self) -> None:
+        for arch in ARCHES.values():
+            for seed in SEEDS:
+                words = faults.draw(arch, "7.3", seed)
+                self.assertEqual(faults.given(arch, "7.3", " ".join(words)), words)
+
+    def test_what_cannot_be_drawn_cannot(self) -> None:
+        for text, why in (("panic=1 wegded=2", "wegded=2: unknown word; known: wedged=2"), ("panic=4", "panic=4: unknown word"),
+                          ("panic=1 boot=many", "boot=many: unknown"), ("panic=1 kernel=6.12", "kernel=6.12: unknown"),
+                          ("panic=1 also=2,3", "also=2,3: unknown"), ("panic=1 =", "=: unknown"), ("panic=1 also", "also: unknown"),
+                          ("panic=1 stagger=700", "stagger=700: unknown word; known: stagger=0..699"), ("panic=1 after=x", "after=x: unknown"),
+                          ("panic=1 also=2 stagger=\u0667", "unknown word"), ("", "no words: the first word"), ("kdump=yes panic=1", "crash"),
+                          ("panic=1 oops=2", "crash"), ("panic=1 slow=1 slow=1", "slow= is given twice"),
+                          ("panic=1 kdump=yes kdump=no", "kdump= is given twice"), ("panic=1 wedged=1", "CPU 1 has two things to do"),
+                          ("panic=1 also=2 late=2", "CPU 2 has two things"), ("panic=1 loading=1", "panic=1 loading=1: loading=1 is for"),
+                          ("panic=1 last=hang", "last=hang: unknown"), ("panic=1 last=warn", "last=warn: unknown")):
+            with self.subTest(text), self.assertRaisesRegex(Unusable, re.escape(why)):
+                faults.given(X86, "7.3", text)
+
+    def test_the_same_words_each_time(self) -> None:
+        args = argparse.Namespace(seed=7, words=["panic=1 kdump=yes", "wedged=2"])
+        words = ("panic=1", "kdump=yes", "wedged=2")
+        self.assertEqual(campaign._todo(args, X86, "7.3", 2), [(7, words), (8, words)])
+        args.words = None
+        self.assertEqual(campaign._todo(args, X86, "7.3", 2), [(s, faults.draw(X86, "7.3", s)) for s in (7, 8)])
+
+    def test_the_command_says_it_all(self) -> None:
+        """What is printed is taken by the command, and makes the same case."""
+        words = ("nmi=0", "kdump=yes", "coming=1", "lock=2")
+        printed = shlex.split(campaign.command({"arch": "powerpc", "version": "7.3"}, words))
+        args = cli._parser().parse_args(printed[1:])
+        self.assertEqual((printed[0], args.arch, args.kernel, args.campaign), ("./crash-stop", ["powerpc"], "7.3", 1))
+        self.assertEqual([w for _, w in campaign._todo(args, ARCHES["powerpc"], "7.3", 1)], [words])
 
 
 def judge(words: faults.Words, recorded: str, change: tuple[str, str] = ("", "")) -> verdict.Verdict:
@@ -154,6 +256,11 @@ class Judged(unittest.TestCase):
 
     def test_two_callbacks_fault_twice(self) -> None:
         found = judge(("panic=1", "kdump=yes", "post=yes", "dumper=fault", "notifier=bug"), "dumper-fault-kdump")
+        self.assertIn("K7: 1 nested panics instead of 2", found.reasons)
+
+    def test_the_dumper_behind_the_store_runs_before_a_crash_kernel(self) -> None:
+        self.assertEqual(judge(("panic=1", "kdump=yes", "last=fault"), "dumper-fault-kdump").reasons, [])
+        found = judge(("panic=1", "kdump=yes", "dumper=fault", "last=bug", "notifier=bug"), "dumper-fault-kdump")
         self.assertIn("K7: 1 nested panics instead of 2", found.reasons)
 
     def test_another_owner(self) -> None:
@@ -180,7 +287,7 @@ class Table(unittest.TestCase):
 
     @staticmethod
     def entry(seed: int, passed: bool = True, run_as: str = campaign.DRAWN, **more: object) -> dict:
-        return {"arch": "x86_64", "version": "7.3", "kernel": "new", "seed": seed, "as": run_as, "without": [],
+        return {"arch": "x86_64", "version": "7.3", "kernel": "new", "seed": seed, "as": run_as,
                 "words": ["panic=1", "kdump=yes", "wedged=2"], "panicked": True, "passed": passed,
                 "reasons": [] if passed else ["K4: ran on"], "stop_us": 1000 * seed, "store": True, "saved": passed,
                 "dump": True, "dumped": passed, "notes": passed} | more
@@ -195,6 +302,21 @@ class Table(unittest.TestCase):
     def test_another_kernel_does_not_count(self) -> None:
         self.assertRegex(campaign.table([self.entry(1, kernel="old"), self.entry(2)]), r"x86_64 7.3 new +1 +1 of 1 ")
 
+    def test_a_seed_that_is_repeated_counts_once(self) -> None:
+        text = campaign.table([self.entry(1, False), self.entry(2), self.entry(1, False, campaign.ALONE), self.entry(1)])
+        self.assertRegex(text, r"x86_64 7.3 new +2 +2 of 2 +2 of 2 +2 of 2 +2 of 2 +2\.0 ms +0\n")
+        self.assertNotIn("K4", text)
+        text = campaign.table([self.entry(1), self.entry(1, False), self.entry(1, False, campaign.ALONE)])
+        self.assertRegex(text, r"x86_64 7.3 new +1 +0 of 1 .* 1\n")
+        self.assertEqual(text.count("K4: ran on"), 1)
+
+    def test_what_another_case_of_the_seed_did_says_nothing(self) -> None:
+        other = {"words": ["panic=1", "late=2"]}
+        text = campaign.table([self.entry(1, False) | other, self.entry(1, False, campaign.ALONE) | other,
+                               self.entry(1, False, campaign.SMALLEST, words=["panic=1", "late=2"]), self.entry(1, False)])
+        self.assertRegex(text, r"x86_64 7.3 new +1 +0 of 1 .* 0\n")
+        self.assertNotIn("late=2", text)
+
     def test_a_run_without_a_panic_is_none(self) -> None:
         self.assertRegex(campaign.table([self.entry(1, False, panicked=False), self.entry(2)]), r"new +1 +1 of 1 ")
 
@@ -202,7 +324,12 @@ class Table(unittest.TestCase):
         text = campaign.table([self.entry(3, False), self.entry(3, False, campaign.ALONE),
                                self.entry(3, False, campaign.SMALLEST, words=["panic=1", "wedged=2"])])
         self.assertRegex(text, r"x86_64 7.3 new +1 +0 of 1 .* 1\n")
-        self.assertIn("./crash-stop test --campaign 1 --seed 3 --arch x86_64 --kernel 7.3 --without kdump=yes\n", text)
+        self.assertIn("x86_64 7.3 seed 3: K4: ran on\n"
+                      "  ./crash-stop test --campaign 1 --arch x86_64 --kernel 7.3 --words \"panic=1 wedged=2\"\n", text)
+
+    def test_what_failed_once_has_its_command(self) -> None:
+        self.assertIn("seed 3: K4: ran on\n    ./crash-stop test --campaign 1 --arch x86_64 --kernel 7.3 "
+                      "--words \"panic=1 kdump=yes wedged=2\"\n", campaign.table([self.entry(3, False)]))
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ class BadInput(unittest.TestCase):
     def test_campaigns(self) -> None:
         self.refuses("test", "--campaign", "0", says="--campaign 0: give 1 or more")
         self.refuses("test", "--campaign", "1", "--arch", "x86_64", "--kernel", "7.4", says="7.4: unknown kernel of x86_64; known: 7.3")
-        self.refuses("test", "--campaign", "1", "--arch", "x86_64", "--without", "panic=1",
-                     says="--without panic=1: the case is panic=1 ")
-        self.refuses("test", "--without", "wedged=2", says="--without is for --campaign N")
+        self.refuses("test", "--campaign", "1", "--arch", "x86_64", "--words", "panic=1 wegded=2", says="wegded=2: unknown word; known: wedged=2")
+        self.refuses("test", "--campaign", "1", "--arch", "s390", "--words", "panic=1 late=2", says="panic=1 late=2: SIGP STOP cannot be")
+        self.refuses("test", "--words", "panic=1", says="--words is for --campaign N")
         self.refuses("test", "--only", "unit", "--kernel", "6.12", says="--kernel is for --campaign N and --only repeat")
         self.refuses("test", "--campaign", "1", "--scenario", "plain", says="--scenario is for --only repeat")
         self.refuses("test", "--only", "repeat", "--scenario", "dumper-hing", says="dumper-hing: unknown scenario; known: dumper-hang")
