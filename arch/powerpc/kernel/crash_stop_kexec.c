@@ -103,7 +103,9 @@ void crash_stop_await_real_mode(void)
 }
 #endif /* CONFIG_SMP */
 
-static struct pt_regs *ppc_crash_regs;	/* of the oops that leads to fadump */
+/* Of the oops that leads to fadump, and whose they are: not of who takes over. */
+static struct pt_regs *ppc_crash_regs;
+static int ppc_crash_regs_cpu;
 static bool ppc_fadump_due;
 
 /**
@@ -125,12 +127,16 @@ bool crash_stop_fadump_early(struct pt_regs *regs, const char *str)
 	if (panic_mutex_take() == PANIC_MUTEX_LOST)
 		panic_mutex_park_msg(regs, str);
 	ppc_crash_regs = regs;
+	ppc_crash_regs_cpu = raw_smp_processor_id();
 	panic("%s", str);
 }
 
-/* Where fadump is due: the log is saved. */
+/* Where fadump is due: the log is saved. If it comes back, it is not asked for again. */
 void crash_stop_ppc_fadump(void)
 {
+	bool mine = ppc_crash_regs_cpu == raw_smp_processor_id();
+
 	ppc_fadump_due = true;
-	crash_fadump(ppc_crash_regs, "panic");
+	crash_fadump(mine ? ppc_crash_regs : NULL, "panic");
+	ppc_fadump_due = false;
 }
