@@ -99,7 +99,7 @@ def run(kernel: Kernel, case: scenarios.Case, mark: str = "") -> Run:
     name = f"{kernel.arch.name}-{title}-{case.name}{mark}"
     with tempfile.TemporaryDirectory(prefix="crash-stop-") as tmp:
         line = command(kernel, case, pathlib.Path(tmp, "store"), logs / f"{name}.files")
-        button = (REPORT_LINE, case.scenario.owners[0]) if case.scenario.button else None
+        button = (REPORT_LINE, case.scenario.owners[0], kernel.arch.get("qemu", "button", "nmi")) if case.scenario.button else None
         strays = [(cpu, gdb.Counter.of(kernel.arch)) for cpu in case.scenario.strays]
         # Counting is slow, and what is counted has been printed by the kernel's last word.
         transcript = qemu.run(line, commands(kernel, case), LAST_WORD, button, strays,

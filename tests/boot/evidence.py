@@ -97,6 +97,8 @@ class Evidence:
     strays: set[int] = dataclasses.field(default_factory=set)  # CPUs that were made to hang while they stood by
     nested: int = 0
     button: bool = False  # the operator's NMI was sent
+    nmi_came: bool = False  # one that the owner has sent to itself
+    hung_is_said: bool = False  # on the console, while it happened
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
     crash_kernel_at: float | None = None  # its first line
     per_ms: int = 0  # of the cycles in which this counts:
@@ -217,6 +219,8 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
         e.hung.append(hang)
     elif found := STRAYS.search(line):
         e.strays.add(int(found[1]))
+    elif line.startswith("crash_test: an NMI while the log is saved"):
+        e.nmi_came = True
     elif NMI_PRESSED in line:
         e.button = True
     elif found := re.match(r"crash_test: notifier at (\d+) us", line):
@@ -289,6 +293,7 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         e.crash_kernel_at = None
     if arch.get("store vmcore", "record") and not e.store:
         e.store, e.store_name = e.log, "vmcore"
+    e.hung_is_said = bool(e.hung)
     if not e.dumps and e.store and (e.report is None or any("crash_test: dump" in line for line in e.store)):
         # A legacy console cannot print in NMI context or on PREEMPT_RT; the log has it all,
         # and in the dump also what became of the crash kernel.

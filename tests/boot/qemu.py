@@ -130,9 +130,9 @@ class Monitor:
                    "arguments": {"command-line": f"gdbserver unix:{path},server=on,wait=off"}})
         gdb.put(path, cpu, counter, address)
 
-    def nmi(self, cpu: int) -> None:
-        """Press the operator's NMI button; where the machine has one for each CPU, that of cpu."""
-        self._ask({"execute": "human-monitor-command", "arguments": {"command-line": "nmi", "cpu-index": cpu}})
+    def nmi(self, cpu: int, command: str) -> None:
+        """Press the operator's NMI button, or what the command says; where the machine has one for each CPU, that of cpu."""
+        self._ask({"execute": "human-monitor-command", "arguments": {"command-line": command.format(cpu=cpu), "cpu-index": cpu}})
 
     def reset(self) -> None:
         """Press the reset button; memory stays."""
@@ -213,10 +213,10 @@ class Guest:
         self.transcript.lines.append((self._last - self._start, f"# {why}"))
         self.monitor.reset()
 
-    def press_nmi(self, cpu: int) -> None:
+    def press_nmi(self, cpu: int, command: str) -> None:
         """The NMI button, noted in the transcript."""
         self.transcript.lines.append((time.monotonic() - self._start, f"# {NMI_PRESSED}"))
-        self.monitor.nmi(cpu)
+        self.monitor.nmi(cpu, command)
 
     def stray(self, cpu: int, counter: gdb.Counter, address: int) -> None:
         """A CPU goes on where the test driver hangs, noted in the transcript."""
@@ -241,7 +241,7 @@ class Guest:
             raise KeyboardInterrupt
 
 
-def run(command: list[str], commands: list[str], last_word: str, button: tuple[str, int] | None = None,
+def run(command: list[str], commands: list[str], last_word: str, button: tuple[str, int, str] | None = None,
         strays: Sequence[tuple[int, gdb.Counter]] = (), silence_ends: bool = False, restarts: bool = True) -> Transcript:
     """Boot, give the commands, and follow the machine until it has restarted.
 
@@ -252,8 +252,8 @@ def run(command: list[str], commands: list[str], last_word: str, button: tuple[s
     that falls silent has ended, too.
 
     At the first line that holds the first word of button, the NMI button of the
-    CPU that is its second is pressed. When the test driver hangs, each CPU of strays is
-    put there as well.
+    CPU that is its second is pressed, by the monitor command that is its third.
+    When the test driver hangs, each CPU of strays is put there as well.
 
     A first kernel that falls silent while it boots says nothing about a panic
     (emulated ones do so now and then): the reset button is pressed again, a few
@@ -293,7 +293,7 @@ def run(command: list[str], commands: list[str], last_word: str, button: tuple[s
                 guest.send(todo.pop(0))
             if button and button[0] in line:
                 time.sleep(SETTLE_S)
-                guest.press_nmi(button[1])
+                guest.press_nmi(*button[1:])
                 button = None
             if found := HANGS.search(line):
                 for cpu, counter in strays:

@@ -42,7 +42,8 @@ class Scenario:
     all_wedged: bool = False
     hotplug: tuple[int, ...] = ()  # CPUs that come and go, and may be offline
     reboot: int | None = None
-    button: bool = False  # the operator's NMI comes while the log is saved
+    button: bool = False  # the operator's NMI, or a machine check, comes while the log is saved
+    nmi_comes: bool = False  # so does an NMI that the owner sends to itself
     in_store: str = ""  # what the saved log has, unless a crash kernel will have it
     warns: bool = False  # a splat belongs to it
     panics: bool = True  # False: an ordinary reboot
@@ -87,7 +88,8 @@ def _hangs() -> list[Scenario]:
              strays=(0,), cpus=3),
         hang("notifier-hang", "a notifier hangs", "panic=1 notifier=hang", "notifiers", post=True, rare=True),
         hang("console-hang", "a console hangs", "panic=1 console=hang", "stop|report", owners=(0, 1, 2, 3), mute=True),
-        hang("dumper-notifier-hang", "a dumper and then a notifier hang", "panic=1 dumper=hang notifier=hang", "kmsg_dump"),
+        hang("dumper-notifier-hang", "a dumper and then a notifier hang", "panic=1 dumper=hang notifier=hang", "kmsg_dump",
+             post=True),
         Scenario("dumper-moves", "a dumper takes longer than its deadline, but says that it moves", "panic=1 dumper=moves",
                  append=DEADLINES, append_old=DEADLINES, moves=True),
     ]
@@ -106,7 +108,9 @@ SCENARIOS = [
     Scenario("lkdtm-irqoff", "LKDTM's PANIC_STOP_IRQOFF", "", owners=(0, 1, 2, 3), all_wedged=True,
              after=(f"write {LKDTM} PANIC_STOP_IRQOFF",), kernels=("6.12", "7.3"),
              why_not="LKDTM has no PANIC_STOP_IRQOFF before 6.12"),
-    Scenario("button", "an operator presses the NMI button while the log is saved", "panic=1 slow=1", button=True),
+    Scenario("button", "an operator presses the NMI button while the log is saved, or a machine check hits the owner",
+             "panic=1 slow=1", button=True),
+    Scenario("dumper-nmi", "an NMI hits the owner while the log is saved, and panics", "panic=1 dumper=nmi", nmi_comes=True),
     Scenario("loser-nmi", "a second CPU loses in NMI context", "panic=1 alsonmi=2", losers=(2,), loser_in_nmi=True),
     Scenario("panic-nmi", "the panic is in NMI context", "nmi=1 wedged=2", wedged=(2,), mute=True),
     Scenario("hardirq", "the panic is in hard interrupt context", "hardirq=1"),

@@ -201,6 +201,8 @@ def _order(j: Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
             j.check("K6", boots_crash_kernel, "no notifier ran")
     if case.scenario.button:
         j.check("K6", e.button, "the NMI button was not pressed")
+    if case.scenario.nmi_comes:
+        j.check("K1", e.nmi_came, "no NMI came while the log was saved")
     if boots_crash_kernel:
         j.check("K6", e.crash_kernel_at is not None, "the crash kernel did not boot")
     j.check("K6", e.restarted, "the machine did not restart")
@@ -288,6 +290,12 @@ def heirs(j: Judge, e: Evidence) -> None:
         j.check("K14", not n or h.cpu == e.hung[n - 1].heir, f"CPU {h.cpu} hung, and did not own the crash")
 
 
+def shows_registers(lines: list[str], number: int) -> bool:
+    """Do the registers below a line that says what hung show where that was?"""
+    hung = [n for n, line in enumerate(lines) if "hung in step" in line] + [len(lines)]
+    return any(HANGING in line for line in lines[hung[number]:hung[number + 1]]) if number + 1 < len(hung) else False
+
+
 def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: bool) -> None:
     s = case.scenario
     steps = [h.step for h in e.hung]
@@ -304,6 +312,14 @@ def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
         stays = case.stays or (n > 0 and arch.get("tests", "heir_stays") == "yes")
         j.check("K14", h.stopped != stays, f"CPU {h.cpu} hung and was {'' if h.stopped else 'not '}stopped")
         j.check("K14", h.heir not in s.strays, f"CPU {h.heir} hung while it stood by, and took over")
+    lines = [STAMP.sub("", line) for line in e.store] if case.mute else e.said
+    for n, h in enumerate(e.hung):
+        # Who is stopped by the hypervisor's or the machine's own hand has no registers but in the dump.
+        if h.stopped and not arch.get("registers", "frozen_by") and not (case.mute and not case.stored):
+            j.check("K14", shows_registers(lines, n), f"where CPU {h.cpu} hung is not shown")
+    # Who was stopped by an NMI cannot print to a legacy console.
+    gently = all(e.how.get(h.heir, (0,))[0] <= 0 for h in e.hung)
+    j.check("K14", not e.hung or case.mute or not gently or e.hung_is_said, "the console does not say what hung")
     j.check("K14", e.strays == set(s.strays), f"CPUs {sorted(e.strays)} were made to hang, not {sorted(s.strays)}")
     if e.hung and e.dumps and expected[0] == "kmsg_dump" and e.dump_end_us is not None and len(e.hangs_us) == 1:
         # The dumper's time begins when it is entered; it prints before it hangs, which takes a busy host long.
@@ -316,6 +332,8 @@ def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
             "the stored log does not say what hung")
     if boots_crash_kernel:
         j.check("K14", e.crash_kernel_at is not None, "the crash kernel did not boot")
+        j.check("K14", not e.hung or not e.log or any("hung in step" in line for line in e.log),
+                "the log in the dump does not say what hung")
     j.check("K14", e.restarted, "the machine did not restart")
 
 

@@ -21,7 +21,7 @@
  *	dumper=HOW	a kmsg dumper that is registered before the store ...
  *	notifier=HOW	... or a panic notifier misbehaves: fault, bug, panic, warn,
  *			hang (interrupts off), hanglock (and with the console's lock),
- *			moves (slow, and says so)
+ *			moves (slow, and says so), nmi (gets one, which panics)
  *	last=HOW	so does the kmsg dumper that is registered behind the store
  *	console=hang	a console hangs once the others have been stopped
  *	slow=1		that dumper takes its time, which late CPUs use to stop
@@ -74,6 +74,7 @@
 #define MAX_OOPS_DUMPS	8
 #define SLOW_MS		2000	/* what a late CPU gets */
 #define HELD_MS		4000	/* a CPU on its way up has 5 s on arm64 */
+#define NMI_MS		1000	/* what an NMI to itself takes at the most */
 #define MOVES		15	/* as often a slow dumper says that it moves ... */
 #define MOVE_MS		200	/* ... after so long each */
 #define LAST_LEN	800	/* a CPU and a time for each of 64; one record of the log */
@@ -151,6 +152,20 @@ static void crash_test_moves(void)
 	}
 }
 
+static bool nmi_due;
+static void crash_test_nmi_self(void);
+
+/* An NMI of this CPU, or what stands for one, whose handler panics. */
+static void crash_test_gets_nmi(void)
+{
+	cycles_t start = get_cycles();
+
+	WRITE_ONCE(nmi_due, true);
+	crash_test_nmi_self();
+	while (READ_ONCE(nmi_due) && !passed_us(start, NMI_MS * 1000))
+		cpu_relax();
+}
+
 static void misbehave(const char *how)
 {
 	if (!strncmp(how, "hang", 4))
@@ -162,6 +177,8 @@ static void misbehave(const char *how)
 		crash_test_hang();
 	if (!strcmp(how, "moves"))
 		crash_test_moves();
+	if (!strcmp(how, "nmi"))
+		crash_test_gets_nmi();
 	if (!strcmp(how, "fault"))
 		WRITE_ONCE(*(int *)8, 0);
 	else if (!strcmp(how, "bug"))
@@ -321,6 +338,12 @@ static bool __maybe_unused crash_test_nmi(struct pt_regs *regs)
 {
 	enum role role = roles[raw_smp_processor_id()];
 
+	if (nmi_due) {
+		pr_emerg("an NMI while the log is saved\n");
+		nmi_panic(regs, "crash_test: in NMI");
+		WRITE_ONCE(nmi_due, false);
+		return true;
+	}
 	if (role != NMI && role != ALSO_NMI)
 		return false;
 	if (role == NMI)
