@@ -119,14 +119,13 @@ static void crash_await(struct crash_ladder *l, const struct crash_rung *rung,
 	const struct crash_rung *next = crash_next_rung(l);
 	u64 max_ns = CRASH_RUNG_MAX_MS * (u64)NSEC_PER_MSEC;
 	u64 budget_ns = CRASH_LAST_MS * (u64)NSEC_PER_MSEC;
-	bool first = rung == l->first, all = l == &crash_ladders[why];
+	bool first = rung == l->first && l == &crash_ladders[why];
 	u64 quiet_ns = 0, rung_ns = 0, ns;
 
 	if (why == CRASH_STOP_REBOOT && (first || !next))
 		budget_ns = max_ns;
 	else if (next)
-		budget_ns = (first && all ? READ_ONCE(grace_ms) : CRASH_GRACE_MS) *
-			    (u64)NSEC_PER_MSEC;
+		budget_ns = (first ? READ_ONCE(grace_ms) : CRASH_GRACE_MS) * (u64)NSEC_PER_MSEC;
 
 	while (!cpumask_empty(&l->left) && rung_ns < max_ns) {
 		bool patient = next && next->reaches_masked && crash_left_dumping(l);

@@ -176,7 +176,7 @@ mutants()
 	old_registers_of_the_new_owner|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->note, CRASH_NOTE_NONE);//
 	old_note_of_a_new_owner_that_hangs|new_owner_is_unreachable|crash_standby|s/CRASH_NOTE_NONE/CRASH_NOTE_PLACEHOLDER/
 	report_on_the_time_of_the_hang|report_that_takes_long|crash_standby|s/if (at->reports)/if (0)/
-	grace_for_the_old_owner|grace_is_not_for_an_owner_that_hangs|crash_stop|s/first \&\& all ?/first ?/
+	grace_for_the_old_owner|grace_is_not_for_an_owner_that_hangs|crash_stop|s/ \&\& l == \&crash_ladders\[why\];/;/
 	old_owner_moves_on|old_owner_that_moves_again|crash_step|s/} else if (crash_had_the_crash()) {/} else if (0) {/
 	stop_of_a_reboot_is_watched|stop_behind_that_of_a_reboot|crash_stop_report|s/== CRASH_ENDED;/!= 0;/
 	old_owner_that_is_not_online_is_left|owner_that_is_not_online_hangs|crash_stop|s/ \&\& !cpumask_test_cpu(cpu, \&crash_old_owners)//
