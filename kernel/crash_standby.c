@@ -39,7 +39,7 @@
  *    which that replaces when it boots the crash kernel.
  *  - A debugger that stops the owner alone looks like a hang.
  *
- * Hooks: can_stand_by of struct crash_stop_backend, and those of the ladder.
+ * Hooks: can_stand_by and registers of struct crash_stop_backend, those of the ladder.
  */
 #define pr_fmt(fmt) "crash_stop: " fmt
 
@@ -193,6 +193,7 @@ static bool crash_inherit(void)
 /* Take the crash over, unless its owner has come to the next stage first. */
 static void crash_take_over(int turn, const struct crash_stage *at, unsigned int ms)
 {
+	const struct crash_stop_backend *backend = arch_crash_stop_backend();
 	struct crash_cpu *me = this_cpu_ptr(&crash_stop_cpu);
 	bool *stands_by = this_cpu_ptr(&crash_stands_by);
 	int this_cpu = raw_smp_processor_id(), old_cpu = crash_turn_cpu(turn);
@@ -223,6 +224,8 @@ static void crash_take_over(int turn, const struct crash_stage *at, unsigned int
 		 stopped ? "" : " and did not stop", this_cpu);
 	/* They can be seen with its acknowledgment only. */
 	regs = stopped ? per_cpu(crash_stop_regs, old_cpu) : NULL;
+	if (stopped && !regs && backend->registers)
+		regs = backend->registers(old_cpu);
 	if (regs) {
 		pr_emerg("registers of CPU %d, though \"CPU\", \"PID\" and control registers are of CPU %d:\n",
 			 old_cpu, this_cpu);

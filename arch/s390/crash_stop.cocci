@@ -10,7 +10,7 @@
 // rule: s390-makefile
 // file: arch/s390/kernel/Makefile
 // after: obj-$(CONFIG_SYSFS)		+= nospec-sysfs.o
-+obj-$(CONFIG_CRASH_STOP)	+= crash_stop.o
++obj-$(CONFIG_CRASH_STOP)	+= crash_stop.o crash_stop_psw.o
 
 // rule: s390-smp-include
 // file: arch/s390/kernel/smp.c

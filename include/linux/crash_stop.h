@@ -200,6 +200,11 @@ struct crash_rung {
  *	rest of the crash and boot the crash kernel in the place of an owner
  *	that hangs; it then watches the owner instead of parking. When absent:
  *	none can, and the report line says "no standby".
+ * @registers: called by: who has taken the crash over, for an old owner that has
+ *	stopped and not saved its registers. Context: as @raise. Must not: wait
+ *	without a deadline, or take a lock. Returns: the registers of @cpu, which
+ *	stay as they are, or NULL. When absent: nobody sees what it was doing but
+ *	in the dump.
  * @after_stop: called by: the CPU that stopped the others, right after the
  *	ladder, and by one that has taken the crash over. Must not: take away
  *	anything that a kmsg dumper needs. When absent: nothing.
@@ -222,6 +227,7 @@ struct crash_stop_backend {
 	void (*park)(enum crash_stop_why why);
 	void (*release)(int how);
 	bool (*can_stand_by)(int how);
+	struct pt_regs *(*registers)(unsigned int cpu);
 	void (*after_stop)(enum crash_stop_why why);
 	void (*firmware_dump)(void);
 	bool verifies_image;

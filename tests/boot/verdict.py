@@ -314,8 +314,7 @@ def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
         j.check("K14", h.heir not in s.strays, f"CPU {h.heir} hung while it stood by, and took over")
     lines = [STAMP.sub("", line) for line in e.store] if case.mute else e.said
     for n, h in enumerate(e.hung):
-        # Who is stopped by the hypervisor's or the machine's own hand has no registers but in the dump.
-        if h.stopped and not arch.get("registers", "frozen_by") and not (case.mute and not case.stored):
+        if h.stopped and not (case.mute and not case.stored):
             j.check("K14", shows_registers(lines, n), f"where CPU {h.cpu} hung is not shown")
     # Who was stopped by an NMI cannot print to a legacy console.
     gently = all(e.how.get(h.heir, (0,))[0] <= 0 for h in e.hung)

@@ -181,6 +181,7 @@ mutants()
 	stop_of_a_reboot_is_watched|stop_behind_that_of_a_reboot|crash_stop_report|s/== CRASH_ENDED;/!= 0;/
 	old_owner_that_is_not_online_is_left|owner_that_is_not_online_hangs|crash_stop|s/ \&\& !cpumask_test_cpu(cpu, \&crash_old_owners)//
 	registers_of_the_hung_cpu_are_not_shown|hang_in_every_step|crash_standby|s/^\t\tshow_regs(regs);/\t\t;/
+	registers_are_not_asked_for|old_owner_is_asked_for_its_registers|crash_standby|s/ \&\& backend->registers)/ \&\& 0)/
 	hang_without_an_end|hang_in_every_step|crash_standby|s/^\t\t\tcrash_take_over(turn, &at, ms);/\t\t\t;/
 	deadline_of_nothing|unreachable_cpu_is_left_alone|crash_standby|s/if (ms && clock.ns/if (clock.ns/
 	deadline_not_begun_anew|hang_in_every_step|crash_standby|s/if (!ms || turn != seen)/if (!ms)/

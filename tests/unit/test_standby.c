@@ -394,6 +394,35 @@ static void old_owner_is_unreachable(unsigned int variant)
 	CHECK_INT(kernel_note(0).pid, -1);
 }
 
+static bool owner_stands_still(unsigned int cpu)
+{
+	return !cpu && event_count(EV_RAISE, 0, NMI);
+}
+
+static struct pt_regs *asked_registers(unsigned int cpu)
+{
+	static struct pt_regs regs;
+
+	regs.ip = 5000 + cpu;
+	return &regs;
+}
+
+/* The old owner stands still and has saved nothing: the backend may know its registers. */
+static void old_owner_is_asked_for_its_registers(unsigned int variant)
+{
+	scene(variant & 1);
+	plan[0].deaf[NMI] = true;
+	fake_rungs[NMI].stopped = owner_stands_still;
+	if (variant & 2)
+		fake_backend.registers = asked_registers;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	CHECK_INT(log_count("hung in step"), 1);
+	CHECK_INT(log_count("did not stop"), 0);
+	CHECK_INT(log_count("RIP: 5000"), !!(variant & 2));
+	CHECK_INT(log_count("RIP:"), !!(variant & 2));
+}
+
 /* So that the old owner comes back while the new one is on its way. */
 static void every_place_takes(u64 ns)
 {
@@ -734,6 +763,7 @@ const struct test standby_tests[] = {
 	T_N(new_owner_hangs_in_a_notifier, 4),
 	T_N(fault_after_a_takeover, 4),
 	T_N(old_owner_is_unreachable, 8),
+	T_N(old_owner_is_asked_for_its_registers, 4),
 	T_N(unreachable_cpu_is_left_alone, 4),
 	T_N(late_cpu_takes_over, 4),
 	T_N(unreachable_owner_comes_back, 16),

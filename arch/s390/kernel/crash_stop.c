@@ -27,10 +27,9 @@
  * Races that are accepted:
  *  - A reboot's SIGP STOP hits a CPU that has just claimed the panic: the CPU
  *    that reboots starts it again, in s390_quiesce(), before it parks.
- *  - A PSW restart resets CPU 0 in the moment in which that claims the panic.
  *  - A machine check that tells of damage stops the machine, as it always did.
  *
- * Hooks: quiesce, park, can_stand_by, after_stop, before_crash_kernel.
+ * Hooks: quiesce, park, can_stand_by, registers, after_stop, before_crash_kernel.
  */
 #include <linux/atomic.h>
 #include <linux/crash_stop.h>
@@ -38,9 +37,11 @@
 #include <linux/panic.h>
 #include <linux/reboot.h>
 #include <linux/smp.h>
+#include <linux/string.h>
 #include <linux/time64.h>
 #include <asm/debug.h>
 #include <asm/processor.h>
+#include <asm/ptrace.h>
 #include <asm/sigp.h>
 #include <asm/smp.h>
 
@@ -49,19 +50,24 @@
 #define SIGP_BUSY_US	100	/* for an order that another one is in the way of */
 #define SIGP_SETTLE_MS	100	/* from "I stop" to stopped, for all CPUs together */
 
-static int s390_sigp(unsigned int cpu, u8 order, u32 *status)
+static int s390_sigp_parm(unsigned int cpu, u8 order, unsigned long parm, u32 *status)
 {
 	int address = smp_cpu_get_cpu_address(cpu);
 	unsigned int us;
 	int cc;
 
 	for (us = 0; us <= SIGP_BUSY_US; us++) {
-		cc = __pcpu_sigp(address, order, 0, status);
+		cc = __pcpu_sigp(address, order, parm, status);
 		if (cc != SIGP_CC_BUSY)
 			break;
 		udelay(1);
 	}
 	return cc;
+}
+
+static int s390_sigp(unsigned int cpu, u8 order, u32 *status)
+{
+	return s390_sigp_parm(cpu, order, 0, status);
 }
 
 static bool s390_stands_still(unsigned int cpu)
@@ -134,6 +140,20 @@ static bool s390_can_stand_by(int how)
 	return true;
 }
 
+/* Of a CPU that SIGP STOP has stopped. SA22-7832, chapter 4, "Store Status": what lies where. */
+static struct pt_regs *s390_registers(unsigned int cpu)
+{
+	static u8 status[512] __aligned(512);
+	static struct pt_regs regs;
+
+	if (s390_sigp_parm(cpu, SIGP_STORE_STATUS_AT_ADDRESS, __pa(status), NULL) !=
+	    SIGP_CC_ORDER_CODE_ACCEPTED)
+		return NULL;
+	memcpy(regs.gprs, status + 0x80, sizeof(regs.gprs));
+	memcpy(&regs.psw, status + 0x100, sizeof(regs.psw));
+	return &regs;
+}
+
 /*
  * Debug areas are tried, not waited for: a stopped CPU may hold their locks.
  * Machine checks stay pending, since the handler would end the machine.
@@ -173,6 +193,7 @@ static const struct crash_stop_backend s390_backend = {
 	.quiesce		= s390_quiesce,
 	.park			= s390_park,
 	.can_stand_by		= s390_can_stand_by,
+	.registers		= s390_registers,
 	.after_stop		= s390_after_stop,
 #ifdef CONFIG_CRASH_STOP_DUMP
 	.verifies_image		= true,
@@ -183,38 +204,4 @@ static const struct crash_stop_backend s390_backend = {
 const struct crash_stop_backend *arch_crash_stop_backend(void)
 {
 	return &s390_backend;
-}
-
-/**
- * crash_stop_psw_restart - somebody has pressed PSW restart
- *
- * While nobody owns a crash it returns. A CPU that the owner has stopped stops
- * again; the owner itself, which then seems to hang, goes on behind the step
- * that it is in.
- *
- * Context: the restart stack, interrupts off; the CPU may be offline.
- */
-void crash_stop_psw_restart(void)
-{
-	int owner = atomic_read(&panic_cpu);
-
-	if (owner == PANIC_CPU_INVALID)
-		return;
-	if (owner != smp_find_processor_id(stap()))
-		smp_stop_cpu();
-	panic("PSW restart");
-}
-
-/**
- * crash_stop_psw_panic - PSW restart, on the CPU that deals with it
- *
- * With a crash kernel it is a panic, which saves the log first. Without one it
- * returns, and the on_restart action is done.
- *
- * Context: CPU 0, interrupts off.
- */
-void crash_stop_psw_panic(void)
-{
-	if (crash_stop_have_image())
-		panic("PSW restart");
 }
