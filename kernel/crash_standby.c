@@ -59,7 +59,7 @@
 
 #include "crash_stop_internal.h"
 
-#define CRASH_STANDBY_POLL_US	10	/* and a host's time slice of 10 ms counts in full */
+#define CRASH_STANDBY_GAP_MS	10	/* a host's time slice counts in full */
 #define CRASH_DUMPER_MS		10000
 #define CRASH_NOTIFIER_MS	10000
 #define CRASH_STEP_MS		60000	/* much to print, on a slow console */
@@ -260,7 +260,7 @@ void crash_standby_watch(void)
 		if (!ms || turn != seen)
 			clock.ns = 0;
 		seen = turn;
-		crash_clock_wait(&clock, CRASH_STANDBY_POLL_US);
+		crash_clock_wait(&clock, CRASH_STANDBY_GAP_MS);
 		if (ms && clock.ns >= ms * (u64)NSEC_PER_MSEC)
 			crash_take_over(turn, &at, ms);
 	}

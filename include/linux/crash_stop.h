@@ -27,6 +27,7 @@ struct pt_regs;
 #define CRASH_RUNGS_MAX		3	/* signals that a backend may have */
 #define CRASH_BY_ITSELF		(-1)	/* crash_cpu.how: lost a panic */
 #define CRASH_MSG_LEN		44	/* bytes kept of a loser's message */
+#define CRASH_POLL_GAP_MS	1	/* what one poll of a wait counts at the most */
 
 /**
  * enum panic_mutex_outcome - what became of an attempt to own the crash
@@ -268,11 +269,11 @@ const struct crash_stop_backend *arch_crash_stop_backend(void);
 
 /* kernel/crash_clock.c */
 void crash_clock_start(struct crash_clock *clock);
-u64 crash_clock_wait(struct crash_clock *clock, unsigned int us);
+u64 crash_clock_wait(struct crash_clock *clock, unsigned int gap_ms);
 
 static inline u64 crash_clock_poll(struct crash_clock *clock)
 {
-	return crash_clock_wait(clock, 1);
+	return crash_clock_wait(clock, CRASH_POLL_GAP_MS);
 }
 
 /* kernel/panic_mutex.c */

@@ -406,7 +406,8 @@ def judge(case: Case, e: Evidence, arch: Arch) -> Verdict:
     if not case.mute or e.crash_kernel_at is None:
         image(j, e, (BAD_IMAGE,) if s.image_is_bad else IMAGE)
     found = splats(e)
-    allowed = case.data("warns_unstopped") if case.unstopped or case.stays else ""
+    stays = bool(case.unstopped) or any(not h.stopped for h in e.hung)
+    allowed = case.data("warns_unstopped") if stays else ""
     if not s.warns:
         found += [l for l in e.said if l.startswith("WARNING:") and not (allowed and re.search(allowed, l))]
     j.check("K12", not found, f"a splat: {found[:1]}")

@@ -175,11 +175,11 @@ void crash_clock_start(struct crash_clock *clock)
 }
 
 /* In place of kernel/crash_clock.c, which the unit tests have on bad clocks. */
-u64 crash_clock_wait(struct crash_clock *clock, unsigned int us)
+u64 crash_clock_wait(struct crash_clock *clock, unsigned int gap_ms)
 {
 	enum move_kind kind = machine_give_way(POLLS, HERE);
 
-	(void)us;
+	(void)gap_ms;
 	m->me->s.news = false;
 	if (kind != TIME_IS_UP)
 		return 0;

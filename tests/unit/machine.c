@@ -51,6 +51,7 @@ u64 machine_now;
 unsigned int machine_seed;
 const unsigned int machine_first_seed;
 unsigned int machine_udelay_factor = 1;
+unsigned int machine_udelay_ns;
 unsigned long machine_polls[NR_CPUS];
 
 /* xorshift64* */
@@ -202,7 +203,7 @@ void udelay(unsigned long us)
 	if (!me)
 		return;
 	machine_polls[me - cpus]++;
-	machine_sleep(us * machine_udelay_factor * US);
+	machine_sleep(machine_udelay_ns ?: us * machine_udelay_factor * US);
 }
 
 /* A CPU that spins for ever does so in ever longer steps, to save our time. */

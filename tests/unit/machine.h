@@ -43,6 +43,7 @@ extern u64 machine_now;			/* true time, in ns */
 extern unsigned int machine_seed;	/* 0: round robin, no surprises */
 extern const unsigned int machine_first_seed; /* 1 where there is no order */
 extern unsigned int machine_udelay_factor; /* udelay() takes so many times as long */
+extern unsigned int machine_udelay_ns;	/* it takes so long, whatever it is asked for */
 extern unsigned long machine_polls[NR_CPUS]; /* calls of udelay() */
 
 void machine_program(int cpu, void (*program)(void));

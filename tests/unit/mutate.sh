@@ -80,10 +80,11 @@ mutants()
 	faulty_raise_not_waited_for|last_raise_that_faults_behind_its_signals|crash_stop|s/^\tif (l->next_rung)$/\tif (0)/
 	interrupts_stay_off|reboot_stops_the_others|crash_stop|s/local_irq_restore(flags);//
 	stopper_not_set|healthy_stop_is_one_line|crash_stop|s/^\t\tatomic_set(&crash_stopper, raw_smp_processor_id());/\t\t;/
-	still_clock_never_ends|clock_that_stands_still|crash_clock|s/ns = us \* NSEC_PER_USEC;/ns = 0;/
-	slow_clock_never_ends|clock_that_creeps|crash_clock|s/ns = max_t(s64, ns, us \* CRASH_POLL_MIN_NS);//
-	jump_of_the_clock_counts|clock_that_jumps|crash_clock|s/us \* CRASH_POLL_MAX_US \* NSEC_PER_USEC/INT64_MAX/
-	gap_in_the_watch_is_cut|watch_that_has_gaps|crash_clock|s/us \* CRASH_POLL_MAX_US/CRASH_POLL_MAX_US/
+	still_clock_never_ends|clock_that_stands_still|crash_clock|s/ns = CRASH_POLL_US \* NSEC_PER_USEC;/ns = 0;/
+	slow_clock_never_ends|clock_that_creeps|crash_clock|s/ns = max_t(s64, ns, CRASH_POLL_MIN_NS);//
+	long_delay_counts_more|watch_whose_delay_is_short|crash_clock|s/max_t(s64, ns, CRASH_POLL_MIN_NS)/max_t(s64, ns, gap_ms * CRASH_POLL_MIN_NS)/
+	jump_of_the_clock_counts|clock_that_jumps|crash_clock|s/gap_ms \* NSEC_PER_MSEC/INT64_MAX/
+	gap_in_the_watch_is_cut|watch_that_has_gaps|crash_clock|s/gap_ms \* NSEC_PER_MSEC/NSEC_PER_MSEC/
 	ticks_count_twice|clock_that_ticks|crash_clock|s/clock->still_ns += ns;//
 	step_stored_after_entry|healthy_stop_is_one_line|crash_step|s/{ step, part, what, false };/{ crash_now()->step, part, what, false };/
 	part_not_advanced|nested_panic_in_every_step|crash_step|s/crash_part_begins(now->step, cursor, what);/crash_part_begins(now->step, now->part, what);/

@@ -217,6 +217,19 @@ static void watch_that_has_gaps(unsigned int variant)
 			    DEADLINE_MS * MS, (DEADLINE_MS + TAKEOVER_MS) * MS);
 }
 
+/* A delay loop that was so badly calibrated that a call alone takes longer gives up nobody early. */
+static void watch_whose_delay_is_short(unsigned int variant)
+{
+	scene(variant);
+	machine_udelay_ns = 400;
+	place_ns[PLACE_DUMPER] = FOREVER;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant);
+	if (machine_keeps_time)
+		CHECK_RANGE(event_ns(EV_CAPTURE, 0, ANY) - event_ns(EV_PLACE, 0, PLACE_DUMPER),
+			    DEADLINE_MS * MS, (DEADLINE_MS + TAKEOVER_MS) * MS);
+}
+
 /* A deadline that is shorter than the ladder counts as one that is not. */
 static void short_deadline(unsigned int variant)
 {
@@ -753,6 +766,7 @@ const struct test standby_tests[] = {
 	T_N(nobody_can_stand_by, 4),
 	T_N(backend_without_the_hook, 2),
 	T_N(watch_that_has_gaps, 2),
+	T_N(watch_whose_delay_is_short, 2),
 	T_N(short_deadline, 4),
 	T_N(stage_that_is_extended, 4),
 	T_N(stage_that_an_nmi_extends, 4),
