@@ -110,6 +110,14 @@ class Measured(unittest.TestCase):
         self.assertGreater(points[0].stock.median, 0)
         self.assertGreater(points[0].ours.median, 0)
 
+    def test_a_crash_kernel_that_says_nothing_was_not_seen(self) -> None:
+        e = runs.recorded("wedged-kdump").evidence
+        self.assertGreater(e.began_us, e.dumps[0][1])
+        for name in ("per_ms", "due_cycle", "began_cycle"):
+            lost = evidence.Evidence(per_ms=e.per_ms, due_cycle=e.due_cycle, began_cycle=e.began_cycle)
+            setattr(lost, name, None)
+            self.assertIsNone(lost.began_us, name)
+
     def test_instructions(self) -> None:
         counted = scenarios.Case(scenarios.BY_NAME["three"], ARCH, (("kernel", "7.3"),), counted=True)
         _, points, _ = self.measure("three", counted, 1)
@@ -176,7 +184,8 @@ class Shown(unittest.TestCase):
         text = chart.table(runs.benchmark())
         dump = runs.recorded("three").evidence.dumps[0][1] / 1000
         row = next(l for l in text.splitlines() if l.startswith("wedged") and " 64 " in l and "kmsg_dump" in l)
-        self.assertIn(f"{dump:.2f} [{dump:.2f} .. {dump:.2f}]", row)
+        shown = chart._number(dump)
+        self.assertIn(f"{shown} [{shown} .. {shown}]", row)
         self.assertIn("least squares", text)
         self.assertIn("+200", text)
         self.assertIn("a case: left out", text)

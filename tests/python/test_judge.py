@@ -111,7 +111,8 @@ class Good(Console):
     def test_a_log_that_is_shown_again_in_the_crash_kernel(self) -> None:
         text = board("wedged-kdump")
         panicked = text[: text.index("[    0.000000] Linux version", len(BOOT))]
-        for shown in (panicked, panicked[panicked.index("[    1.297751] Kernel panic"):]):
+        at = re.search(r"\[ *\d+\.\d+\] Kernel panic", panicked).start()
+        for shown in (panicked, panicked[at:]):
             at = text.index("\n", text.index("elfcorehdr=")) + 1
             code, out = self.judged(text[:at] + shown + text[at:])
             self.assertEqual((code, out.count("panic 1 of 1")), (EXIT_HELD, 1), out)
@@ -179,16 +180,16 @@ class Broken(Console):
         self.broken("K3", "took 9000000 us", "plain", r"stopped in \d+ us", "stopped in 9000000 us")
 
     def test_a_cpu_slipped_through(self) -> None:
-        self.broken("K8", "4 were there", "plain", r"3/3 other (.*)ipi 2", r"2/2 other \1ipi 1")
+        self.broken("K8", "4 were there", "plain", r"3/3 other (.*)ipi 3", r"2/2 other \1ipi 2")
 
     def test_not_all_are_named(self) -> None:
         self.broken("K8", "1 did not stop, and it names []", "unreachable-kdump", "; not stopped: 2", "")
 
     def test_rungs_do_not_add_up(self) -> None:
-        self.broken("K8", "by what for 2", "plain", "ipi 2, nmi 1", "ipi 2")
+        self.broken("K8", "by what for 2", "plain", "ipi 3", "ipi 2")
 
     def test_a_rung_that_the_machine_does_not_have(self) -> None:
-        self.broken("K3", "nmi stopped CPUs", "plain", "rungs: ipi nmi;", "rungs: ipi; not usable: nmi;")
+        self.broken("K3", "nmi stopped CPUs", "wedged-kdump", "rungs: ipi nmi;", "rungs: ipi; not usable: nmi;")
 
     def test_two_report_lines(self) -> None:
         self.broken("K10", "2 report lines", "plain", r"^(\[.*crash_stop: )(3/3.*\n)", r"\1\2\g<1>1/1 other CPUs stopped in 3 us (ipi 1)\n", 1)

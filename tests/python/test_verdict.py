@@ -149,6 +149,21 @@ class Bad(unittest.TestCase):
     def test_a_hang_that_is_not_in_the_store(self) -> None:
         self.fails("x86_64/dumper-hang", "K14: the stored log does not say", self.without("x86_64/dumper-hang", "store.*hung in step"))
 
+    def test_a_hang_whose_registers_are_not_shown(self) -> None:
+        self.fails("x86_64/dumper-hang", "K14: where CPU 1 hung is not shown", log("x86_64/dumper-hang").replace("RIP: 0010:crash_test_hang", "RIP: 0010:another"))
+
+    def test_a_hang_that_the_console_does_not_say(self) -> None:
+        self.fails("x86_64/dumper-hang", "K14: the console does not say", self.without("x86_64/dumper-hang", "^[^|]*hung in step"))
+
+    def test_a_hang_that_is_not_in_the_dump(self) -> None:
+        self.fails("x86_64/dumper-hang-kdump", "K14: the log in the dump", self.without("x86_64/dumper-hang-kdump", "log.*hung in step"))
+
+    def test_no_nmi(self) -> None:
+        self.fails("x86_64/dumper-nmi", "K1: no NMI came", self.without("x86_64/dumper-nmi", "an NMI while"))
+
+    def test_a_machine_check_that_does_not_come(self) -> None:
+        self.fails("x86_64/button", "K7: 0 nested panics instead of 1", self.without("x86_64/button", "nested panic"))
+
     def test_a_hang_that_takes_longer(self) -> None:
         self.fails("x86_64/dumper-hang", "K14: the next dumper ended 11", re.sub(r"dump ends at \d+ us", "dump ends at 12100000 us", log("x86_64/dumper-hang")))
 
