@@ -99,6 +99,7 @@ class Evidence:
     button: bool = False  # the operator's NMI was sent
     nmi_came: bool = False  # one that the owner has sent to itself
     hung_is_said: bool = False  # on the console, while it happened
+    clock_lost: bool = False  # the kernel has found out that it calibrated its clock badly
     said: list[str] = dataclasses.field(default_factory=list)  # every line after the first panic
     crash_kernel_at: float | None = None  # its first line
     per_ms: int = 0  # of the cycles in which this counts:
@@ -246,10 +247,12 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
     hexes = []
     stacks: dict[int, list[int]] = {}
     boot_cpu, first = arch.get("registers", "boot_cpu"), 0
+    clock_lost = re.compile(arch.get("registers", "clock_lost", "(?!)"))
     for at, raw in transcript.lines:
         line = raw if raw.startswith(("store|", "log|")) else STAMP.sub("", raw)
         if phase == "boot" and boot_cpu and (found := re.search(boot_cpu, line)):
             first = int(found[1])
+        e.clock_lost = e.clock_lost or phase in ("boot", "first") and bool(clock_lost.search(line))
         if phase == "boot" and (found := RUNGS.match(line)):
             e.rungs_at_boot = found[1]
         elif phase == "first" and (found := re.match(r"guest: rung (\w+): (not )?usable", line)):

@@ -14,7 +14,7 @@ import re
 import sys
 
 KEEP = re.compile(r"guest: (?!vmcoreinfo (?!.*crash_|KERNELOFFSET))|store\| .*(Panic#|crash_|Kernel panic)|crash_(stop|test)"
-                  r"|# (?:CPU \d|NMI)|Kernel panic|CPU: \d+ (UID|PID)|Linux version|BUG:|WARNING:")
+                  r"|# (?:CPU \d|NMI)|Kernel panic|CPU: \d+ (UID|PID)|Linux version|BUG:|WARNING:|TSC unstable")
 
 
 def main() -> None:

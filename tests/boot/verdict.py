@@ -323,7 +323,7 @@ def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
     if e.hung and e.dumps and expected[0] == "kmsg_dump" and e.dump_end_us is not None and len(e.hangs_us) == 1:
         # The dumper's time begins when it is entered; it prints before it hangs, which takes a busy host long.
         entered, late = (e.dump_end_us - since - 1000 * DEADLINE_MS for since in (e.dumps[0][1], e.hangs_us[0]))
-        early = case.data("counts_delays") == "yes"
+        early = case.data("counts_delays") == "yes" or e.clock_lost
         j.check("K14", early or entered >= 0, f"the next dumper ended {-entered} us before the deadline")
         j.check("K14", early or late <= TAKEOVER_MAX_US, f"the next dumper ended {late} us behind the deadline")
     behind_store = s.hangs == "notifiers" and case.get("post") != "yes"

@@ -170,6 +170,12 @@ class Bad(unittest.TestCase):
     def test_a_hang_that_is_given_up_early(self) -> None:
         self.fails("x86_64/dumper-hang", "K14: the next dumper ended 9", re.sub(r"dump ends at \d+ us", "dump ends at 99999 us", log("x86_64/dumper-hang")))
 
+    def test_a_clock_that_the_kernel_has_given_up_ends_a_deadline_early(self) -> None:
+        early = re.sub(r"dump ends at \d+ us", "dump ends at 99999 us", log("x86_64/dumper-hang"))
+        said = early.replace("guest: first kernel", "[    1.4] tsc: Marking TSC unstable due to clocksource watchdog\n[ 1.0] guest: first kernel", 1)
+        self.assertNotEqual(said, early)
+        self.assertEqual(judge("x86_64/dumper-hang", said).reasons, [])
+
     def test_a_hang_behind_which_the_wrong_cpu_goes_on(self) -> None:
         self.fails("x86_64/standby-hang-kdump", "K14: CPU 1 took over from itself",
                    re.sub(r"CPU \d goes on behind it", "CPU 1 goes on behind it", log("x86_64/standby-hang-kdump")))
