@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 
 import apply
+import audit_data
 import build
 import cells
 import compilers
@@ -24,13 +25,14 @@ import results
 import rules
 import sources
 import tools
-from archs import ROOT
+from archs import ROOT, VARIANTS
 from cells import Cell
 from errors import BuildFailed, NotHere, Unusable
 from results import BROKEN, FAILED, PASSED, RUNNING, SKIPPED, Result
 
-# Whose text decides what a result is worth.
-CODE = ("build", "cellrun", "compilers", "distro", "gates", "kconfig", "lint", "objects")
+# Whose text decides what a result is worth; and what that of a linked kernel is.
+CODE = ("apply", "archs", "build", "cellrun", "compilers", "distro", "gates", "kconfig", "objects", "rules", "tools")
+LINKED_CODE = ("audit", "audit_data", "image", "lint", "series")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LEFT_OUT = re.compile(r"C=1 specified, but .* is not available or not up to date")
 
@@ -49,8 +51,10 @@ def digest(cell: Cell, seed: int) -> str:
         return ""
     texts = [apply.digest(cell.kernel), build.fragment(cell.arch, cell.variant), compilers.version(cell.compiler, cell.arch),
              str(seed if cell.arch.variants()[cell.variant].base == "randconfig" else 0)]
-    texts += [(ROOT / f"cross-build/{name}.py").read_text() for name in CODE]
-    texts += [path.read_text() for path in sorted(cell.arch.folder.glob("*.conf"))]
+    paths = [*(ROOT / f"cross-build/{name}.py" for name in CODE), VARIANTS, *sorted(cell.arch.folder.glob("*.conf"))]
+    if cell.linked:
+        paths += [*(ROOT / f"cross-build/{name}.py" for name in LINKED_CODE), *audit_data.paths_of(cell.arch)]
+    texts += [path.read_text() for path in paths]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
@@ -163,7 +167,7 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
         said["stock"] = stock_says(touched if whole else gates.suspects(said["ours"], ours.tree, touched))
         if any(LEFT_OUT.search(text) for text in said.values()):
             notes["no sparse"] = "the kernel's Makefile refuses this sparse"
-    built = gates.Built(cell, version, unpatched, ours, on, whole, touched, added, said, notes=notes)
+    built = gates.Built(cell, version, unpatched, ours, on, whole, touched, added, said, log, notes=notes)
     if cell.linked:
         built.linked = build.build(cell.kernel, cell.arch, True, cell.variant, "vmlinux")
     return built

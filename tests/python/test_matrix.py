@@ -19,6 +19,7 @@ import xml.etree.ElementTree as xml
 
 import paths
 import archs
+import audit
 import build
 import cellrun
 import cells
@@ -71,6 +72,32 @@ class Cells(unittest.TestCase):
     def test_what_is_only_compiled_is_not_booted(self) -> None:
         self.assertNotIn("mips", archs.load())
         self.assertIn("mips", archs.compiled())
+
+
+class Digest(unittest.TestCase):
+    """What a result depends on."""
+
+    def changed(self, name: str, *files: str) -> list[str]:
+        """The files that another text of which is another digest of a cell."""
+        cell, read = cells.choose(["7.3"], [f"7.3/{name}"], False)[0], pathlib.Path.read_text
+
+        def digest(other: str = "") -> str:
+            def text(path: pathlib.Path, *args: object, **more: object) -> str:
+                return read(path, *args, **more) + "other" * (str(path) == str(paths.ROOT / other))
+
+            with mock.patch.object(pathlib.Path, "read_text", text), mock.patch("compilers.version", return_value="12.2.0"):
+                return cellrun.digest(cell, 0)
+
+        return [file for file in files if digest(file) != digest()]
+
+    def test_data_and_code(self) -> None:
+        always = [f"cross-build/{n}.py" for n in ("apply", "cellrun", "gates", "rules", "tools")]
+        always += ["cross-build/config/variants.conf", "arch/arm64/crash_stop.conf"]
+        linked = [f"cross-build/{n}.py" for n in ("audit", "audit_data", "image", "lint")]
+        linked += ["kernel/crash_stop.audit", "arch/arm64/crash_stop.audit"]
+        never = ["cross-build/files.py", "arch/arm/crash_stop.conf", "arch/arm/crash_stop.audit"]
+        self.assertEqual(self.changed("arm64/gcc/plain", *always, *linked, *never), always + linked)
+        self.assertEqual(self.changed("arm64/gcc/off", *always, *linked, *never), always)
 
 
 class Distro(Folder):
@@ -191,7 +218,7 @@ class Gates(Folder):
                 subprocess.run(gcc, input=text, text=True, check=True)
             sides[side] = build.Kernel("7.3", "7.3", side == "ours", "off", arch, self.tmp / f"{side}-tree", out)
         return gates.Built(cells.Cell("7.3", arch, "gcc", "off"), "7.3", sides["stock"], sides["ours"], on, True,
-                           ["panic.o"], ["added.o"] if on else [], {"stock": "", "ours": ""})
+                           ["panic.o"], ["added.o"] if on else [], {"stock": "", "ours": ""}, self.tmp / "cell.log")
 
     def test_identical_objects_and_others(self) -> None:
         self.assertEqual(gates.identical(self.built("int f(void) { return 1; }", "int f(void) { return 1; }\n\n")), [])
@@ -221,6 +248,18 @@ class Gates(Folder):
         self.assertEqual(gates.size(built), ["bloat-o-meter: bad nm"])
         built.whole = False
         self.assertEqual(gates.size(built), [])
+
+    def test_the_crash_path_of_a_linked_kernel(self) -> None:
+        built = self.built("", "")
+        self.assertEqual(gates.crash_path(built), [])
+        built.linked = built.ours
+        found = audit.Audit(["reaches allocator: panic -> kmalloc"], deepest=[("owner", 700, []), ("stop signal", 900, [])],
+                            said="80 functions reached")
+        with mock.patch.object(audit, "audit", return_value=found), contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(gates.crash_path(built), found.findings)
+        self.assertEqual((said.getvalue(), built.log.read_text()), ("", "80 functions reached\n"))
+        self.assertEqual(built.notes, {"stack": 900})
+        self.assertIn(gates.crash_path, gates.GATES)
 
     def test_the_unpatched_objects_whose_warnings_have_to_be_known(self) -> None:
         touched = ["kernel/panic.o", "kernel/exit.o", "kernel/cpu.o"]
