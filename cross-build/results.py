@@ -111,6 +111,8 @@ def summary(results: list[Result]) -> str:
         if one.state == PASSED and (why := str(one.notes.get("no sparse", ""))):
             unsparse[why] = unsparse.get(why, 0) + 1
     lines += [f"not checked by sparse: {n} cells: {why}" for why, n in unsparse.items()]
+    lines += [f"{' '.join(one.cell.split('/')[:2])}: {one.notes['bytes']} bytes added, crash path {one.notes['stack']} bytes of stack"
+              for one in results if {"bytes", "stack"} <= one.notes.keys()]
     states = [r.state for r in results]
     counts = [f"{states.count(s)} {s}" for s in (PASSED, *BAD, SKIPPED) if s in states]
     return "\n".join(lines + [", ".join(counts) or "no cells"])

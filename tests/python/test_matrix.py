@@ -88,7 +88,8 @@ class Digest(unittest.TestCase):
             with mock.patch.object(pathlib.Path, "read_text", text), mock.patch("compilers.version", return_value="12.2.0"):
                 return cellrun.digest(cell, 0)
 
-        return [file for file in files if digest(file) != digest()]
+        as_it_is = digest()
+        return [file for file in files if digest(file) != as_it_is]
 
     def test_data_and_code(self) -> None:
         always = [f"cross-build/{n}.py" for n in ("apply", "cellrun", "gates", "rules", "tools")]
@@ -418,6 +419,14 @@ class Results(Folder):
         self.assertEqual(lines[:2], ["KTAP version 1", "1..3"])
         self.assertIn("not ok 2 7.3/arm64/gcc/rt", lines)
         self.assertIn("ok 3 6.12/s390/gcc/up # SKIP CONFIG_SMP=n needs another architecture", lines)
+
+    def test_what_a_linked_kernel_costs_is_a_line(self) -> None:
+        linked = [Result(f"7.3/{arch}/gcc/plain", "passed", notes={"bytes": 12345, "stack": stack})
+                  for arch, stack in (("arm64", 720), ("s390", 1024))]
+        more = Result("6.12/arm64/gcc/plain", "passed", notes={"bytes": 1})
+        self.assertEqual([line for line in results.summary([*linked, more, *self.ALL]).splitlines() if "stack" in line],
+                         ["7.3 arm64: 12345 bytes added, crash path 720 bytes of stack",
+                          "7.3 s390: 12345 bytes added, crash path 1024 bytes of stack"])
 
     def test_merge(self) -> None:
         for number, one in enumerate(self.ALL):
