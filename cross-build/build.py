@@ -16,6 +16,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -27,9 +28,14 @@ import locks
 import packages
 import sources
 from archs import ROOT, Arch
-from errors import BuildFailed, DidNotSurvive, Unusable
+from errors import BuildFailed, DidNotSurvive, Killed, Unusable
 
 PLAIN, DEFCONFIG, DEBIAN = "plain", "defconfig", "debian"
+# What make, gcc and clang say when it was not they who ended, as when memory runs out; a shell's exit code is 128 and the signal.
+ENDED = re.compile(r"^.*(?:\b(?:Killed|Terminated|Interrupt) signal terminated program .*|terminated with signal (?:2|9|15)\b.*"
+                   r"|unable to execute command: (?:Killed|Terminated|Interrupt)"
+                   r"|: \*\*\* \[.*\] (?:Killed|Terminated|Interrupt|Error 1(?:30|37|43))"
+                   r"|out of memory allocating \d+ bytes.*|LLVM ERROR: out of memory.*|: Cannot allocate memory)$", re.M)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +94,15 @@ def make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ...
         run = subprocess.run(command, cwd=kernel.tree, stdout=out, stderr=subprocess.STDOUT, env=dict(os.environ, **ENVIRONMENT))
     if run.returncode:
         said = log.read_bytes()[begin:].decode(errors="replace")
+        if by := killed(run.returncode, said):
+            raise Killed(f"Linux {kernel.title} {kernel.arch.name}: make was ended: {by} (log: {log})")
         raise BuildFailed(f"Linux {kernel.title} {kernel.arch.name} does not build: {first_error(said)} (log: {log})")
+
+
+def killed(code: int, said: str) -> str:
+    """What ended a make, or a program that it ran, from outside; nothing where it came to its own end."""
+    by = ENDED.search(said)
+    return signal.Signals(-code).name if code < 0 else by[0].strip() if by else ""
 
 
 def first_error(said: str) -> str:

@@ -27,8 +27,8 @@ import sources
 import tools
 from archs import ROOT, VARIANTS
 from cells import Cell
-from errors import BuildFailed, NotHere, Unusable
-from results import BROKEN, FAILED, PASSED, RUNNING, SKIPPED, Result
+from errors import BuildFailed, Killed, NotHere, Unusable
+from results import BROKEN, CRASHED, FAILED, PASSED, RUNNING, SKIPPED, Result
 
 # Whose text decides what a result is worth; and what that of a linked kernel is.
 CODE = ("apply", "archs", "build", "cellrun", "compilers", "distro", "gates", "kconfig", "objects", "rules", "tools")
@@ -124,6 +124,8 @@ def _sparse(cell: Cell, kernel: build.Kernel, notes: dict[str, object], log: pat
             except BuildFailed:
                 continue  # an old one does not know each -march
         notes["no sparse"] = "no sparse takes what this kernel gives to it"
+    except Killed:
+        raise
     except Unusable as error:
         notes["no sparse"] = str(error)
     return []
@@ -209,6 +211,8 @@ def run(cell: Cell, into: pathlib.Path, seed: int) -> Result:
                 result.state, result.why = SKIPPED, [str(error)]
             except BuildFailed as error:
                 result.state, result.why = BROKEN, [str(error)]
+            except Killed as error:
+                result.state, result.why = CRASHED, [str(error)]
             except (Unusable, rules.RuleError, subprocess.CalledProcessError) as error:
                 result.state, result.why = BROKEN, [f"could not run: {error}"]
             except OSError as error:

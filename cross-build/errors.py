@@ -27,5 +27,9 @@ class DidNotSurvive(NotHere):
         super().__init__(f"{where}: {needs.split()[0]} was asked for and did not survive: {needs}", needs)
 
 
+class Killed(Unusable):
+    """A program was ended from outside: nothing is known of what it was to show."""
+
+
 class BuildFailed(Exception):
     """A kernel or a test program did not build."""

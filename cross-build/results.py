@@ -14,6 +14,7 @@ from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, Unusable
 
 PASSED, FAILED, BROKEN, SKIPPED, CRASHED, RUNNING = "passed", "failed", "broken", "skipped", "crashed", "running"
 BAD = (FAILED, BROKEN, CRASHED)
+KILLED = "the run was killed"
 
 
 @dataclasses.dataclass
@@ -57,7 +58,7 @@ def read(folder: pathlib.Path, built: pathlib.Path | None = None) -> dict[str, R
         except (ValueError, TypeError) as error:
             raise Unusable(f"{path}: not a cell's result ({error}); remove it") from error
         if one.state == RUNNING and (not built or locks.free(built / path.stem)):
-            one.state, one.why = CRASHED, ["the run was killed"]
+            one.state, one.why = CRASHED, [KILLED]
         found[one.cell] = one
     return found
 

@@ -70,8 +70,11 @@ def run(todo: list[Cell], into: pathlib.Path, jobs: int, seed: int, progress: "P
         except BaseException:
             subprocess.run(["scancel", number.split(";")[0]], capture_output=True)
             raise
+    found = results.read(into, cells.FOLDER)
     for cell in (c for c in todo if c.name in left):
-        log = f"{into}/slurm-{todo.index(cell)}.log"
-        one = Result(cell.name, CRASHED, ["Slurm ended its task without a result"], log=log)
-        results.write(into, one)
+        one = found.get(cell.name)
+        if not one or one.why == [results.KILLED]:
+            log = f"{into}/slurm-{todo.index(cell)}.log"
+            one = Result(cell.name, CRASHED, ["Slurm ended its task without a result"], log=log)
+            results.write(into, one)
         progress.show(one)

@@ -13,7 +13,7 @@ import archs
 import build
 import packages
 import qemu
-from errors import BuildFailed, Unusable
+from errors import BuildFailed, Killed, Unusable
 
 ARCH = archs.load()["x86_64"]
 
@@ -35,6 +35,25 @@ class Build(unittest.TestCase):
         (self.tree / "Makefile").write_text("bzImage:\n\t@echo \"panic.c:7: error: boom\"; false\n")
         with self.assertRaisesRegex(BuildFailed, r"7\.3 patched x86_64 does not build: panic.c:7: error: boom \(log: "):
             build.make(self.kernel, "bzImage", log=self.log)
+
+    def test_a_make_that_is_killed_shows_nothing(self) -> None:
+        for recipe, by in (("kill -9 $$PPID", "SIGKILL"), ("kill -2 $$PPID $$$$", "SIGINT"),
+                           ("kill -9 $$$$", r"make: \*\*\* \[Makefile:2: bzImage\] Killed"),
+                           ("echo 'gcc: fatal error: Killed signal terminated program cc1'; exit 1", "gcc: fatal error: Killed .* cc1"),
+                           ("(exit 137)", "make: .* Error 137")):
+            with self.subTest(recipe):
+                (self.tree / "Makefile").write_text(f"bzImage:\n\t@{recipe}\n")
+                with self.assertRaisesRegex(Killed, rf"7\.3 patched x86_64: make was ended: {by} \(log: "):
+                    build.make(self.kernel, "bzImage", log=self.log)
+
+    def test_what_a_killed_program_leaves_behind(self) -> None:
+        for said in ("collect2: fatal error: ld terminated with signal 9 [Killed]", "make[3]: *** [a:2: b.o] Terminated",
+                     "clang-19: error: unable to execute command: Killed", "cc1: out of memory allocating 65536 bytes after a total of 9",
+                     "as: Cannot allocate memory"):
+            self.assertEqual(build.killed(2, f"  CC b.o\n{said}\nmake: *** [c] Error 2\n"), said)
+        for said in ("gcc: internal compiler error: Segmentation fault signal terminated program cc1", "make: *** [a:2: b.o] Error 1",
+                     'a.c:1:9: error: "out of memory"', "b.c: In function Killed"):
+            self.assertEqual(build.killed(2, f"{said}\n"), "", said)
 
     def test_what_an_object_takes_in_is_never_that_of_another_build(self) -> None:
         packages.need("gcc", "ccache")

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import lzma
+import os
 import pathlib
 import re
 import signal
@@ -31,7 +32,8 @@ import locks
 import matrix
 import objects
 import results
-from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, NotHere, Unusable
+import slurm
+from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, Killed, NotHere, Unusable
 from results import Result
 
 
@@ -172,6 +174,11 @@ class Sparse(Folder):
 
     def test_a_newer_one_where_that_does_not_know_the_flags(self) -> None:
         self.assertEqual(self.choose("old"), (["new"], {}))
+
+    def test_one_that_is_killed_is_not_refused(self) -> None:
+        with mock.patch("build.make", side_effect=Killed("make was ended")), self.assertRaises(Killed), \
+                mock.patch("tools.commands", return_value=iter((["old"], ["new"]))):
+            cellrun._sparse(cells.choose(["7.3"], ["7.3/arm/gcc/plain"], False)[0], mock.Mock(), {}, self.tmp / "log")
 
     def test_none_is_said(self) -> None:
         self.assertEqual(self.choose("old", "new"), ([], {"no sparse": "no sparse takes what this kernel gives to it"}))
@@ -370,6 +377,17 @@ class Runs(Folder):
         self.assertIn("free some space and start it again", said)
         self.assertEqual((self.run_matrix(self.good)[0], self.states()), (EXIT_HELD, ["passed"] * 3))
 
+    def test_a_cell_whose_compiler_was_killed_is_run_again(self) -> None:
+        def killed(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
+            if cell.name == self.chosen[1].name:
+                raise Killed("make was ended: Killed")
+            result.state = results.PASSED
+
+        code, said = self.run_matrix(killed)
+        self.assertEqual((code, self.states()), (EXIT_FAILED, ["passed", "crashed", "passed"]))
+        self.assertIn("CRASHED: make was ended: Killed", said)
+        self.assertIn("[1/1] 7.3 arm64 gcc off", self.run_matrix(self.good)[1])
+
     def test_a_result_that_cannot_be_written(self) -> None:
         with mock.patch("os.replace", side_effect=OSError(errno.ENOSPC, "No space left on device")):
             self.assertEqual(self.run_matrix(self.good)[0], 3)
@@ -397,6 +415,27 @@ class Runs(Folder):
         code, said = self.run_matrix(lost)
         self.assertEqual(code, EXIT_SKIPPED)
         self.assertIn("skipped: CONFIG_KVM needs MMU", said)
+
+
+class Slurm(Folder):
+    """Tasks that Slurm ends, with an sbatch that leaves what they have written."""
+
+    def test_a_task_without_a_result_has_crashed(self) -> None:
+        chosen = cells.choose(["7.3"], ["7.3/*/gcc/off"], False)[:3]
+        own = Result(chosen[0].name, results.CRASHED, ["make was ended: Killed"], log="cell.log")
+        for one in (own, Result(chosen[1].name, results.RUNNING)):
+            results.write(self.tmp / "written", one)
+        sbatch = self.tmp / "bin/sbatch"
+        sbatch.parent.mkdir()
+        sbatch.write_text(f"#!/bin/sh\ncp {self.tmp}/written/* {self.tmp}/results\necho 7\n")
+        sbatch.chmod(0o755)
+        with mock.patch.dict(os.environ, PATH=f"{sbatch.parent}:{os.environ['PATH']}"), mock.patch("packages.need"), \
+                mock.patch.object(cells, "FOLDER", self.tmp / "matrix"), contextlib.redirect_stdout(io.StringIO()):
+            slurm.run(chosen, self.tmp / "results", 1, 0, matrix.Progress(3))
+        found = results.read(self.tmp / "results")
+        ended = ["Slurm ended its task without a result"]
+        self.assertEqual([(found[c.name].state, found[c.name].why) for c in chosen],
+                         [("crashed", own.why), ("crashed", ended), ("crashed", ended)])
 
 
 class Results(Folder):
