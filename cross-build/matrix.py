@@ -49,14 +49,12 @@ class Progress:
             print(f"[{self._done:{width}}/{self._total}] {result.title}{seed} ... {since} {shown}{why}", flush=True)
 
 
-def kept(chosen: list[Cell], before: dict[str, Result], again: bool, failed: bool, seed: int) -> list[Result]:
+def kept(chosen: list[Cell], before: dict[str, Result], seed: int) -> list[Result]:
     """What an earlier run has shown of these cells and is still true."""
-    if again:
-        return []
     found = []
     for cell in chosen:
         one = before.get(cell.name)
-        if not one or one.state in (CRASHED, RUNNING) or not one.digest or (failed and one.state in BAD):
+        if not one or one.state in (CRASHED, RUNNING) or not one.digest:
             continue
         if one.digest == cellrun.digest(cell, int(str(one.notes.get("seed", 0))) if not seed else seed):
             found.append(one)
@@ -121,15 +119,20 @@ def run(args: argparse.Namespace) -> int:
     for kernel in kernels:
         if kernel not in apply.KERNELS and not pathlib.Path(kernel).is_dir():
             archs.choose("kernel", kernel, list(apply.KERNELS))
-    chosen = cells.choose(kernels, args.cell, args.all, args.shard)
+    chosen = cells.choose(kernels, args.cell, args.all or args.rerun_failed, args.shard)
     if args.list:
         print(*(c.name for c in chosen), sep="\n")
         return EXIT_HELD
     into = pathlib.Path(args.results) if args.results else cells.FOLDER / "results"
     before = results.read(into, cells.FOLDER)
     if args.rerun_failed:
-        chosen = [c for c in chosen if c.name in before]
-    done = kept(chosen, before, args.again, args.rerun_failed, args.seed)
+        if not before:
+            raise Unusable(f"{into}: has no results of an earlier run")
+        chosen = [c for c in chosen if c.name in before and before[c.name].state in BAD]
+        if not chosen:
+            print("nothing has failed")
+            return EXIT_HELD
+    done = [] if args.again or args.rerun_failed else kept(chosen, before, args.seed)
     names = {one.cell for one in done}
     todo = [c for c in chosen if c.name not in names]
     if done:

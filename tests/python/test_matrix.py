@@ -361,6 +361,19 @@ class Runs(Folder):
         self.assertIn("[1/1] 7.3 arm64 gcc off", said)
         self.assertEqual((code, self.states()), (EXIT_HELD, ["passed"] * 3))
 
+    def test_reruns_nothing_but_what_failed(self) -> None:
+        self.chosen = cells.choose(["7.3"], ["7.3/arm/gcc/off", "7.3/arm/gcc/lockdep", "7.3/x86_64/gcc/off"], False)
+        names = {"cell": [], "rerun_failed": True}
+        self.assertIn("has no results of an earlier run", self.run_matrix(self.good, **names)[1])
+        self.run_matrix(self.bad_second)
+        self.assertFalse(self.chosen[1].default)
+        results.write(self.tmp / "results", Result(self.chosen[2].name, "passed"))
+        with mock.patch.object(cellrun, "digest", lambda cell, seed: "other"):
+            code, said = self.run_matrix(self.good, **names)
+        self.assertIn(f"[1/1] 7.3 {self.chosen[1].arch.name} gcc {self.chosen[1].variant}", said)
+        self.assertEqual((code, self.states()), (EXIT_HELD, ["passed"] * 3))
+        self.assertEqual(self.run_matrix(self.good, **names), (EXIT_HELD, "nothing has failed\n"))
+
     def test_what_went_in_has_changed(self) -> None:
         self.run_matrix(self.good)
         with mock.patch.object(cellrun, "digest", lambda cell, seed: "other"):
