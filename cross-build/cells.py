@@ -66,8 +66,8 @@ def every(kernels: list[str]) -> list[Cell]:
             for compiler in compilers.names(arch) for variant in arch.variants()]
 
 
-def choose(kernels: list[str], patterns: list[str], everything: bool, shard: str = "") -> list[Cell]:
-    """The cells that are asked for: by name or pattern, or the default ones; the K-th of N parts of them."""
+def choose(kernels: list[str], patterns: list[str], everything: bool) -> list[Cell]:
+    """The cells that are asked for: by name or pattern, or the default ones."""
     cells = every(kernels)
     if patterns:
         known = [c.name for c in cells]
@@ -77,12 +77,15 @@ def choose(kernels: list[str], patterns: list[str], everything: bool, shard: str
         cells = [c for c in cells if any(fnmatch.fnmatch(c.name, p) for p in patterns)]
     elif not everything:
         cells = [c for c in cells if c.default]
-    if shard:
-        k, _, n = shard.partition("/")
-        if not (k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
-            raise Unusable(f"--shard {shard}: give K/N, K from 1 to N")
-        cells = cells[int(k) - 1::int(n)]
     return cells
+
+
+def shard(text: str) -> tuple[int, int]:
+    """K and N of K/N; without, a run is all of itself."""
+    k, _, n = (text or "1/1").partition("/")
+    if not (k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
+        raise Unusable(f"--shard {text}: give K/N, K from 1 to N")
+    return int(k), int(n)
 
 
 def folder(cell: Cell) -> pathlib.Path:

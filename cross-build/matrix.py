@@ -103,6 +103,12 @@ def _write(args: argparse.Namespace, found: list[Result]) -> None:
             files.whole(pathlib.Path(path), form(found))
 
 
+def _show(args: argparse.Namespace, found: list[Result]) -> int:
+    print(results.summary(found), flush=True)
+    _write(args, found)
+    return results.exit_code(found)
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the matrix, or merge what shards have written."""
     if args.jobs < 1:
@@ -111,15 +117,13 @@ def run(args: argparse.Namespace) -> int:
     if args.cell[:1] == ["merge"]:
         if not args.cell[1:]:
             raise Unusable("matrix merge: give the folders of results")
-        found = results.merge([pathlib.Path(f) for f in args.cell[1:]])
-        _write(args, found)
-        print(results.summary(found))
-        return results.exit_code(found)
+        return _show(args, results.merge([pathlib.Path(f) for f in args.cell[1:]]))
     kernels = args.kernel or list(apply.KERNELS)
     for kernel in kernels:
         if kernel not in apply.KERNELS and not pathlib.Path(kernel).is_dir():
             archs.choose("kernel", kernel, list(apply.KERNELS))
-    chosen = cells.choose(kernels, args.cell, args.all or args.rerun_failed, args.shard)
+    every, (k, n) = cells.choose(kernels, args.cell, args.all or args.rerun_failed), cells.shard(args.shard)
+    chosen = results.dealt(every, k, n)
     if args.list:
         print(*(c.name for c in chosen), sep="\n")
         return EXIT_HELD
@@ -132,9 +136,11 @@ def run(args: argparse.Namespace) -> int:
         if not chosen:
             print("nothing has failed")
             return EXIT_HELD
+    else:
+        results.plan(into, [c.name for c in every], k, n, bool(args.cell) and not args.shard)
     done = [] if args.again or args.rerun_failed else kept(chosen, before, args.seed)
-    names = {one.cell for one in done}
-    todo = [c for c in chosen if c.name not in names]
+    names, there = [c.name for c in chosen], {one.cell for one in done}
+    todo = [c for c in chosen if c.name not in there]
     if done:
         print(f"{len(done)} of {len(chosen)} cells are as an earlier run has left them (--again runs them all)", flush=True)
     try:
@@ -146,12 +152,11 @@ def run(args: argparse.Namespace) -> int:
                 slurm.run(todo, into, args.jobs, args.seed, Progress(len(todo)))
             else:
                 _here(todo, into, args.jobs, args.seed or int(time.time()))
-    except KeyboardInterrupt:
-        print("interrupted; what is done is kept, start it again to go on", flush=True)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            print("interrupted; what is done is kept, start it again to go on", flush=True)
+        there = results.read(into, cells.FOLDER)
+        print(results.summary([there[name] for name in names if name in there]), flush=True)
+        _write(args, results.of(names, there))
         raise
-    finally:
-        after = results.read(into, cells.FOLDER) if into.is_dir() else {}
-        found = [after[c.name] for c in chosen if c.name in after]
-        _write(args, found)
-        print(results.summary(found), flush=True)
-    return results.exit_code(found)
+    return _show(args, results.of(names, results.read(into, cells.FOLDER)))

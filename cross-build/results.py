@@ -6,7 +6,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 import xml.etree.ElementTree as xml
+from collections.abc import Sequence
 
 import files
 import locks
@@ -14,6 +16,7 @@ from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, Unusable
 
 PASSED, FAILED, BROKEN, SKIPPED, CRASHED, RUNNING = "passed", "failed", "broken", "skipped", "crashed", "running"
 BAD = (FAILED, BROKEN, CRASHED)
+PLAN = "shard-{}-of-{}.json"
 KILLED = "the run was killed"
 
 
@@ -63,20 +66,61 @@ def read(folder: pathlib.Path, built: pathlib.Path | None = None) -> dict[str, R
     return found
 
 
+def dealt(cells: Sequence, k: int, n: int) -> Sequence:
+    """The K-th of N shards of these, cells or their names."""
+    return cells[k - 1::n]
+
+
+def plan(folder: pathlib.Path, names: Sequence[str], k: int, n: int, part: bool) -> None:
+    """Write down which cells all shards of a run are to have, before it begins, so that one without a result is missed.
+    A part of what is written down already, which somebody runs again, changes nothing."""
+    if part and any(set(names) <= set(whole) for _, _, whole in _plans(folder)):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob(PLAN.format("*", "*")):
+        if not path.match(PLAN.format("*", n)):
+            path.unlink(missing_ok=True)
+    files.whole(folder / PLAN.format(k, n), json.dumps(names, indent=1) + "\n")
+
+
+def _plans(folder: pathlib.Path) -> list[tuple[int, int, tuple[str, ...]]]:
+    """K, N and the cells of each shard that began in a folder."""
+    found = []
+    for path in sorted(folder.glob(PLAN.format("*", "*"))):
+        try:
+            k, n = map(int, re.findall(r"\d+", path.name))
+            found.append((k, n, tuple(json.loads(path.read_text()))))
+        except (ValueError, TypeError) as error:
+            raise Unusable(f"{path}: not a shard's cells ({error}); remove it") from error
+    return found
+
+
+def of(names: Sequence[str], found: dict[str, Result], why: str = "has no result") -> list[Result]:
+    """The results of these cells. One that has none is not green."""
+    return [found.get(name) or Result(name, CRASHED, [why]) for name in names]
+
+
 def merge(folders: list[pathlib.Path]) -> list[Result]:
-    """The results of several shards; the same cell must not differ."""
+    """The results of all shards of a run; the same cell must not differ, and none may be missing."""
     found: dict[str, Result] = {}
+    runs: dict[tuple[int, tuple[str, ...]], set[int]] = {}
     for folder in folders:
         if not folder.is_dir():
             raise Unusable(f"{folder}: not a folder of results")
-        here = read(folder)
-        if not here:
+        here, plans = read(folder), _plans(folder)
+        for k, n, names in plans:
+            runs.setdefault((n, names), set()).add(k)
+        if not here and not plans:
             raise Unusable(f"{folder}: has no results of cells (KERNEL+ARCH+COMPILER+VARIANT.json)")
         for name, one in here.items():
             if name in found and found[name].state != one.state:
                 raise Unusable(f"{name}: {found[name].state} in one folder, {one.state} in {folder}; "
                                "merge shards of one run")
             found[name] = one
+    for (n, names), there in runs.items():
+        for k in range(1, n + 1):
+            why = "has no result" if k in there else f"shard {k}/{n} is not among these folders"
+            found |= {one.cell: one for one in of(dealt(names, k, n), found, why)}
     return list(found.values())
 
 

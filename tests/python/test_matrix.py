@@ -5,6 +5,7 @@ import argparse
 import contextlib
 import errno
 import io
+import json
 import lzma
 import os
 import pathlib
@@ -51,14 +52,14 @@ class Cells(unittest.TestCase):
 
     def test_shards_are_the_whole_and_do_not_overlap(self) -> None:
         whole = [c.name for c in cells.choose(["7.3"], [], True)]
-        parts = [c.name for k in (1, 2, 3) for c in cells.choose(["7.3"], [], True, f"{k}/3")]
+        parts = [name for k in (1, 2, 3) for name in results.dealt(whole, k, 3)]
         self.assertEqual(sorted(parts), sorted(whole))
         self.assertEqual(len(set(whole)), len(whole))
 
     def test_shards_that_are_none(self) -> None:
         for shard in ("0/3", "4/3", "1", "a/b", "1/0"):
             with self.subTest(shard=shard), self.assertRaisesRegex(Unusable, f"--shard {shard}: give K/N"):
-                cells.choose(["7.3"], [], True, shard)
+                cells.shard(shard)
 
     def test_unknown_cells_list_the_near_ones(self) -> None:
         with self.assertRaisesRegex(Unusable, "7.3/arm46/gcc/plain: unknown cell; known: 7.3/arm64/gcc/plain"):
@@ -373,6 +374,40 @@ class Runs(Folder):
         self.assertIn(f"[1/1] 7.3 {self.chosen[1].arch.name} gcc {self.chosen[1].variant}", said)
         self.assertEqual((code, self.states()), (EXIT_HELD, ["passed"] * 3))
         self.assertEqual(self.run_matrix(self.good, **names), (EXIT_HELD, "nothing has failed\n"))
+        self.assertEqual(len(results.merge([self.tmp / "results"])), 3)
+
+    def test_a_cell_without_a_result_is_not_green(self) -> None:
+        with mock.patch.object(results, "write", side_effect=lambda folder, one: folder.mkdir(exist_ok=True)):
+            code, said = self.run_matrix(self.good)
+        self.assertEqual(code, EXIT_FAILED)
+        self.assertIn(f"crashed: {self.chosen[2].kernel} {self.chosen[2].arch.name} gcc off: has no result", said)
+
+    def test_a_shard_that_never_began(self) -> None:
+        for k in (1, 3):
+            self.run_matrix(self.good, shard=f"{k}/3", results=str(self.tmp / str(k)))
+        merged = {"cell": ["merge", *(str(self.tmp / str(k)) for k in (1, 3))]}
+        code, said = self.run_matrix(self.good, **merged)
+        self.assertEqual(code, EXIT_FAILED)
+        self.assertIn("crashed: 7.3 arm64 gcc off: shard 2/3 is not among these folders", said)
+        self.assertIn("2 passed, 1 crashed", said)
+        self.run_matrix(self.good, shard="2/3", results=str(self.tmp / "1"))
+        self.assertEqual(self.run_matrix(self.good, **merged)[0], EXIT_HELD)
+
+    def test_a_shard_that_did_not_get_to_a_cell(self) -> None:
+        into, name = self.tmp / "results", self.chosen[2].name
+        with mock.patch.object(matrix, "_here", side_effect=KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
+            self.run_matrix(self.good, junit=str(self.tmp / "junit"))
+        self.assertEqual(xml.parse(self.tmp / "junit").getroot().get("failures"), "3")
+        self.assertEqual([(r.state, r.why) for r in results.merge([into])], [("crashed", ["has no result"])] * 3)
+        self.run_matrix(self.good)
+        self.assertEqual({r.state for r in results.merge([into])}, {"passed"})
+        # A part that is run again is not all that there is.
+        (into / f"{self.chosen[2].file}.json").unlink()
+        self.run_matrix(self.good, cell=[self.chosen[0].name], again=True)
+        self.assertEqual([r.cell for r in results.merge([into]) if r.state == "crashed"], [name])
+        # Another run is another one.
+        self.run_matrix(self.good, cell=[self.chosen[0].name, "7.3/x86_64/gcc/up"])
+        self.assertEqual({r.state for r in results.merge([into])}, {"passed"})
 
     def test_what_went_in_has_changed(self) -> None:
         self.run_matrix(self.good)
@@ -402,9 +437,16 @@ class Runs(Folder):
         self.assertIn("[1/1] 7.3 arm64 gcc off", self.run_matrix(self.good)[1])
 
     def test_a_result_that_cannot_be_written(self) -> None:
-        with mock.patch("os.replace", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+        replace = os.replace
+
+        def full(old: pathlib.Path, new: pathlib.Path) -> None:
+            if "+" in new.name:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            replace(old, new)
+
+        with mock.patch("os.replace", full):
             self.assertEqual(self.run_matrix(self.good)[0], 3)
-        self.assertEqual([p for p in (self.tmp / "results").iterdir()], [])
+        self.assertEqual([p.name for p in (self.tmp / "results").iterdir()], ["shard-1-of-1.json"])
 
     def test_a_killed_run_is_crashed_and_one_that_runs_is_not(self) -> None:
         one = Result(self.chosen[0].name, results.RUNNING)
@@ -489,6 +531,15 @@ class Results(Folder):
         results.write(self.tmp / "1", Result("7.3/arm64/gcc/off", "failed"))
         with self.assertRaisesRegex(Unusable, "7.3/arm64/gcc/off: passed in one folder, failed in"):
             results.merge(both)
+
+    def test_a_folder_of_one_run_and_then_of_another(self) -> None:
+        for names, k, n, part, there in (("abcd", 1, 2, False, {"abcd"}), ("abcd", 2, 2, False, {"abcd"}), ("ab", 1, 1, True, {"abcd"}),
+                                         ("ab", 1, 1, False, {"ab"}), ("abc", 1, 1, True, {"abc"})):
+            results.plan(self.tmp, list(names), k, n, part)
+            self.assertEqual({"".join(json.loads(p.read_text())) for p in self.tmp.iterdir()}, there, names)
+        (self.tmp / "shard-1-of-1.json").write_text("3")
+        with self.assertRaisesRegex(Unusable, "shard-1-of-1.json: not a shard's cells"):
+            results.merge([self.tmp])
 
     def test_merge_of_what_are_no_results(self) -> None:
         with self.assertRaisesRegex(Unusable, "not a folder"):
