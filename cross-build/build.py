@@ -131,27 +131,29 @@ def fragment(arch: Arch, variant: str = PLAIN) -> str:
 def configure(kernel: Kernel, log: pathlib.Path, seed: int = 0) -> None:
     """Make .config, unless it is there; what was asked for must be in it."""
     wanted = fragment(kernel.arch, kernel.variant)
-    stamp, config = kernel.out / "crash-stop.config", kernel.out / ".config"
+    stamp, lines, config = kernel.out / "crash-stop.config", kernel.out / "crash-stop.lines", kernel.out / ".config"
     asked = wanted + (f"# seed {seed}\n" if seed else "")
     if stamp.exists() and stamp.read_text() == asked and config.exists():
         return
-    stamp.write_text(asked)
+    # Who is killed leaves no stamp behind.
+    stamp.unlink(missing_ok=True)
+    lines.write_text(wanted)
     base = kernel.arch.variants()[kernel.variant].base
     if base in (DEFCONFIG, DEBIAN):
         if base == DEBIAN:
             shutil.copy(distro.config(kernel.version, kernel.arch), config)
         else:
             make(kernel, kernel.arch.get("arch", "defconfig", "defconfig"), log=log)
-        merge = [str(kernel.tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", str(kernel.out), str(config), str(stamp)]
+        merge = [str(kernel.tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", str(kernel.out), str(config), str(lines)]
         subprocess.run(merge, cwd=kernel.tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         make(kernel, "olddefconfig", log=log)
     else:
-        make(kernel, base, log=log, extra=(f"KCONFIG_ALLCONFIG={stamp}", *([f"KCONFIG_SEED={seed}"] if seed else [])))
-    lines = kernel.arch.variants()[kernel.variant].lines
-    lost = kconfig.lost(kernel.tree, kernel.arch.folder.name, wanted, lines, config.read_text())
+        make(kernel, base, log=log, extra=(f"KCONFIG_ALLCONFIG={lines}", *([f"KCONFIG_SEED={seed}"] if seed else [])))
+    own = kernel.arch.variants()[kernel.variant].lines
+    lost = kconfig.lost(kernel.tree, kernel.arch.folder.name, wanted, own, config.read_text())
     if lost:
-        stamp.unlink()
         raise DidNotSurvive(f"Linux {kernel.title} {kernel.arch.name} (see {config})", lost)
+    stamp.write_text(asked)
 
 
 def need_compiler(arch: Arch) -> None:

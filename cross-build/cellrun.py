@@ -86,6 +86,7 @@ def _configure_as(kernel: build.Kernel, config: str, log: pathlib.Path) -> None:
     """Configure one side as another one was."""
     asked = kernel.out / "asked"
     if not asked.exists() or asked.read_text() != config:
+        asked.unlink(missing_ok=True)
         (kernel.out / ".config").write_text(config)
         build.make(kernel, "olddefconfig", log=log)
         asked.write_text(config)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A bad day: the kernel does not build, QEMU is missing or dies, configuration gets lost."""
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -11,6 +12,7 @@ import unittest.mock
 import paths
 import archs
 import build
+import cellrun
 import packages
 import qemu
 from errors import BuildFailed, Killed, Unusable
@@ -107,6 +109,28 @@ class Build(unittest.TestCase):
         (self.tree / "Kconfig").write_text("config SMP\n\tbool\n")
         with self.assertRaisesRegex(Unusable, "CONFIG_SMP was asked for and did not survive"):
             build.configure(self.kernel, self.log)
+
+
+    def test_a_configuration_that_was_killed_is_made_again(self) -> None:
+        half = "echo half > $(O)/.config; ! test -e kill || kill -9 $$PPID $$$$"
+        (self.tree / "Makefile").write_text(f"olddefconfig:\n\t@cp $(O)/.config full; {half}; cp full $(O)/.config\n"
+                                            f"allnoconfig:\n\t@{half}; cp $(KCONFIG_ALLCONFIG) $(O)/.config\n")
+        (self.tree / "Kconfig").write_text("")
+
+        def configured(text: str, kill: bool, way: str) -> str:
+            """What there is after a configuration that may be killed."""
+            (self.tree / "kill").touch() if kill else (self.tree / "kill").unlink(missing_ok=True)
+            with unittest.mock.patch.object(build, "fragment", return_value=text), \
+                    self.assertRaises(Killed) if kill else contextlib.nullcontext():
+                build.configure(self.kernel, self.log) if way == "asked for" else cellrun._configure_as(self.kernel, text, self.log)
+            return (self.kernel.out / ".config").read_text()
+
+        one, other = "CONFIG_ONE=y\n", "CONFIG_OTHER=y\n"
+        for way in ("asked for", "as another one was"):
+            with self.subTest(way):
+                self.assertEqual(configured(one, False, way), one)
+                self.assertEqual([configured(text, text == other, way) for text in (other, one, other)], ["half\n", one, "half\n"])
+                self.assertEqual(configured(other, False, way), other)
 
 
 class Qemu(unittest.TestCase):
