@@ -27,7 +27,7 @@ import sources
 import tools
 from archs import ROOT, VARIANTS
 from cells import Cell
-from errors import BuildFailed, Killed, NotHere, Unusable
+from errors import BuildFailed, Killed, NotHere, NotNow, Unusable
 from results import BROKEN, CRASHED, FAILED, PASSED, RUNNING, SKIPPED, Result
 
 # Whose text decides what a result is worth; and what that of a linked kernel is.
@@ -128,7 +128,7 @@ def _sparse(cell: Cell, kernel: build.Kernel, notes: dict[str, object], log: pat
     except Killed:
         raise
     except Unusable as error:
-        notes["no sparse"] = str(error)
+        notes["no sparse"], notes["again"] = str(error), True
     return []
 
 
@@ -186,12 +186,15 @@ def _judge(cell: Cell, log: pathlib.Path, result: Result, seed: int) -> None:
         raise _Skipped(old)
     built = _built(cell, log, seed)
     result.notes = built.notes
+    if "again" in result.notes:
+        result.digest = ""
     result.why = [f"{gate.__name__}: {problem}" for gate in gates.GATES for problem in gate(built)]
     result.state = FAILED if result.why else PASSED
 
 
 def run(cell: Cell, into: pathlib.Path, seed: int) -> Result:
-    """Run a cell; its result stands in the folder before, as "running", and after."""
+    """Run a cell; its result stands in the folder before, as "running", and after. What came of circumstances that pass has
+    no digest, and is not kept."""
     started = time.monotonic()
     out = cells.folder(cell)
     log = out / "cell.log"
@@ -208,6 +211,7 @@ def run(cell: Cell, into: pathlib.Path, seed: int) -> Result:
                 _judge(cell, log, result, seed if random else 0)
             except NotHere as error:
                 result.state, result.why = SKIPPED, [error.needs]
+                result.digest = "" if isinstance(error, NotNow) else result.digest
             except _Skipped as error:
                 result.state, result.why = SKIPPED, [str(error)]
             except BuildFailed as error:
@@ -215,11 +219,11 @@ def run(cell: Cell, into: pathlib.Path, seed: int) -> Result:
             except Killed as error:
                 result.state, result.why = CRASHED, [str(error)]
             except (Unusable, rules.RuleError, subprocess.CalledProcessError) as error:
-                result.state, result.why = BROKEN, [f"could not run: {error}"]
+                result.state, result.why, result.digest = BROKEN, [f"could not run: {error}"], ""
             except OSError as error:
                 if error.errno in FULL:
                     raise
-                result.state, result.why = BROKEN, [f"could not run: {error.filename}: {error.strerror}"]
+                result.state, result.why, result.digest = BROKEN, [f"could not run: {error.filename}: {error.strerror}"], ""
             if any("No space left on device" in why for why in result.why):
                 raise OSError(errno.ENOSPC, "No space left on device", str(out))
             result.seconds = round(time.monotonic() - started, 1)

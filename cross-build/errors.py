@@ -20,6 +20,10 @@ class NotHere(Unusable):
         self.needs = needs or message
 
 
+class NotNow(NotHere):
+    """The same, where another day may have it."""
+
+
 class DidNotSurvive(NotHere):
     """A configuration symbol that was asked for and is not there."""
 

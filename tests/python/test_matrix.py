@@ -34,7 +34,7 @@ import matrix
 import objects
 import results
 import slurm
-from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, Killed, NotHere, Unusable
+from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, Killed, NotHere, NotNow, Unusable
 from results import Result
 
 
@@ -126,6 +126,11 @@ class Distro(Folder):
         self.assertEqual(self.fetch(arch, ()), "CONFIG_SMP=y\n")
         self.assertEqual([p.name for p in (self.tmp / "configs").iterdir() if p.is_file()], ["7.3-ppc64el-powerpc64le"])
 
+    def test_what_cannot_be_fetched_may_be_there_another_day(self) -> None:
+        with mock.patch("distro.CACHE", self.tmp), mock.patch("packages.download", side_effect=Unusable("offline")), \
+                self.assertRaisesRegex(NotNow, "linux-config-7.3 of Debian's arm64 could not be fetched: offline"):
+            distro.config("7.3", archs.load()["arm64"])
+
     def test_what_cannot_be_had_is_said(self) -> None:
         for name, why in (("s390", "has no config.s390x_none_s390x.xz"), ("mips", "Debian has no kernel for mips")):
             with self.subTest(name=name), self.assertRaisesRegex(NotHere, why):
@@ -180,6 +185,12 @@ class Sparse(Folder):
         with mock.patch("build.make", side_effect=Killed("make was ended")), self.assertRaises(Killed), \
                 mock.patch("tools.commands", return_value=iter((["old"], ["new"]))):
             cellrun._sparse(cells.choose(["7.3"], ["7.3/arm/gcc/plain"], False)[0], mock.Mock(), {}, self.tmp / "log")
+
+    def test_none_today_is_said_and_tried_again(self) -> None:
+        notes: dict[str, object] = {}
+        with mock.patch("tools.commands", side_effect=Unusable("go online once")):
+            cellrun._sparse(cells.choose(["7.3"], ["7.3/arm/gcc/plain"], False)[0], mock.Mock(), notes, self.tmp / "log")
+        self.assertEqual(notes, {"no sparse": "go online once", "again": True})
 
     def test_none_is_said(self) -> None:
         self.assertEqual(self.choose("old", "new"), ([], {"no sparse": "no sparse takes what this kernel gives to it"}))
@@ -375,6 +386,21 @@ class Runs(Folder):
         self.assertEqual((code, self.states()), (EXIT_HELD, ["passed"] * 3))
         self.assertEqual(self.run_matrix(self.good, **names), (EXIT_HELD, "nothing has failed\n"))
         self.assertEqual(len(results.merge([self.tmp / "results"])), 3)
+
+    def test_what_another_day_may_have_is_not_kept(self) -> None:
+        built = mock.Mock(notes={"no sparse": "could not be fetched", "again": True})
+        full, kept = OSError(errno.EIO, "Input/output error", "/dev/sda"), lambda said: "are as an earlier run" in said
+        for error, state, again in ((Unusable("no network"), "broken", True), (full, "broken", True), (NotNow("later"), "skipped", True),
+                                    (NotHere("never"), "skipped", False), (BuildFailed("boom"), "broken", False)):
+            with self.subTest(state=state, error=error):
+                self.run_matrix(mock.Mock(side_effect=error), again=True)
+                self.assertEqual(self.states(), [state] * 3)
+                self.assertEqual(kept(self.run_matrix(self.good)[1]), not again)
+        with mock.patch.object(cellrun, "_built", return_value=built), mock.patch("compilers.version", return_value="99"), \
+                mock.patch.object(gates, "GATES", ()), mock.patch("sources.find", return_value=("7.3", self.tmp)):
+            self.run_matrix(cellrun._judge, again=True)
+        self.assertEqual(self.states(), ["passed"] * 3)
+        self.assertFalse(kept(self.run_matrix(self.good)[1]))
 
     def test_a_cell_without_a_result_is_not_green(self) -> None:
         with mock.patch.object(results, "write", side_effect=lambda folder, one: folder.mkdir(exist_ok=True)):
