@@ -16,6 +16,7 @@ from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, Unusable
 
 PASSED, FAILED, BROKEN, SKIPPED, CRASHED, RUNNING = "passed", "failed", "broken", "skipped", "crashed", "running"
 BAD = (FAILED, BROKEN, CRASHED)
+RED = (*BAD, RUNNING)  # what is not over is no better
 PLAN = "shard-{}-of-{}.json"
 KILLED = "the run was killed"
 
@@ -60,8 +61,9 @@ def read(folder: pathlib.Path, built: pathlib.Path | None = None) -> dict[str, R
             one.title
         except (ValueError, TypeError) as error:
             raise Unusable(f"{path}: not a cell's result ({error}); remove it") from error
-        if one.state == RUNNING and (not built or locks.free(built / path.stem)):
-            one.state, one.why = CRASHED, [KILLED]
+        if one.state == RUNNING:
+            over = not built or locks.free(built / path.stem)
+            one.state, one.why = (CRASHED, [KILLED]) if over else (RUNNING, ["another run is at it"])
         found[one.cell] = one
     return found
 
@@ -135,7 +137,7 @@ def table(results: list[Result]) -> str:
         for kernel in kernels:
             mine = [r.state for r in results if split[r.cell][:2] == [kernel, arch]]
             words = [f"{mine.count(PASSED)} passed"] if PASSED in mine else []
-            words += [f"{mine.count(s)} {s.upper()}" for s in (*BAD, RUNNING) if s in mine]
+            words += [f"{mine.count(s)} {s.upper()}" for s in RED if s in mine]
             words += [f"{mine.count(SKIPPED)} skipped"] if SKIPPED in mine else []
             row.append(", ".join(words) or "-")
         rows.append(row)
@@ -146,7 +148,7 @@ def table(results: list[Result]) -> str:
 def summary(results: list[Result]) -> str:
     """The table, with every reason below it."""
     lines = [table(results)]
-    for state in (*BAD, SKIPPED):
+    for state in (*RED, SKIPPED):
         for one in (r for r in results if r.state == state):
             shown = one.why[:3] + ([f"{len(one.why) - 3} more"] if len(one.why) > 3 else [])
             log = f"   log: {one.log}" if state != SKIPPED and one.log else ""
@@ -159,7 +161,7 @@ def summary(results: list[Result]) -> str:
     lines += [f"{' '.join(one.cell.split('/')[:2])}: {one.notes['bytes']} bytes added, crash path {one.notes['stack']} bytes of stack"
               for one in results if {"bytes", "stack"} <= one.notes.keys()]
     states = [r.state for r in results]
-    counts = [f"{states.count(s)} {s}" for s in (PASSED, *BAD, SKIPPED) if s in states]
+    counts = [f"{states.count(s)} {s}" for s in (PASSED, *RED, SKIPPED) if s in states]
     return "\n".join(lines + [", ".join(counts) or "no cells"])
 
 
@@ -176,13 +178,13 @@ def exit_code(results: list[Result]) -> int:
 def junit(results: list[Result]) -> str:
     """The same for CI systems."""
     suite = xml.Element("testsuite", name="crash-stop matrix", tests=str(len(results)),
-                        failures=str(sum(r.state in BAD for r in results)),
+                        failures=str(sum(r.state in RED for r in results)),
                         skipped=str(sum(r.state == SKIPPED for r in results)))
     for one in results:
         kernel, arch, compiler, variant = one.cell.split("/")
         case = xml.SubElement(suite, "testcase", classname=f"{kernel}.{arch}", name=f"{compiler} {variant}",
                               time=f"{one.seconds:.1f}")
-        if one.state in BAD:
+        if one.state in RED:
             xml.SubElement(case, "failure", message=f"{one.state}: {'; '.join(one.why)}").text = one.log
         elif one.state == SKIPPED:
             xml.SubElement(case, "skipped", message="; ".join(one.why))
@@ -194,7 +196,7 @@ def ktap(results: list[Result]) -> str:
     lines = ["KTAP version 1", f"1..{len(results)}"]
     for number, one in enumerate(results, 1):
         name = one.cell.replace(" ", "_")
-        lines += [f"# {w}" for w in one.why if one.state in BAD]
-        lines.append(f"{'not ok' if one.state in BAD else 'ok'} {number} {name}"
+        lines += [f"# {w}" for w in one.why if one.state in RED]
+        lines.append(f"{'not ok' if one.state in RED else 'ok'} {number} {name}"
                      + (f" # SKIP {'; '.join(one.why)}" if one.state == SKIPPED else ""))
     return "\n".join(lines) + "\n"

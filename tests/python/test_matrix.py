@@ -540,6 +540,16 @@ class Results(Folder):
         self.assertIn("not ok 2 7.3/arm64/gcc/rt", lines)
         self.assertIn("ok 3 6.12/s390/gcc/up # SKIP CONFIG_SMP=n needs another architecture", lines)
 
+    def test_what_is_not_over_is_not_green(self) -> None:
+        with mock.patch("locks.free", return_value=False):
+            results.write(self.tmp, Result("7.3/arm/gcc/off", "running"))
+            one = results.read(self.tmp, self.tmp)["7.3/arm/gcc/off"]
+        found = [self.ALL[0], one]
+        self.assertEqual(xml.fromstring(results.junit(found)).find(".//failure").get("message"), "running: another run is at it")
+        self.assertEqual(results.ktap(found).splitlines()[3:], ["# another run is at it", "not ok 2 7.3/arm/gcc/off"])
+        self.assertIn("running: 7.3 arm gcc off: another run is at it\n1 passed, 1 running", results.summary(found))
+        self.assertEqual(results.exit_code(found), EXIT_FAILED)
+
     def test_what_a_linked_kernel_costs_is_a_line(self) -> None:
         linked = [Result(f"7.3/{arch}/gcc/plain", "passed", notes={"bytes": 12345, "stack": stack})
                   for arch, stack in (("arm64", 720), ("s390", 1024))]
