@@ -199,8 +199,7 @@ def run(cell: Cell, into: pathlib.Path, seed: int) -> Result:
     out = cells.folder(cell)
     log = out / "cell.log"
     random = cell.arch.variants()[cell.variant].base == "randconfig"
-    again = ["./crash-stop", "matrix", *(["--kernel", cell.kernel] if cell.kernel not in apply.KERNELS else []),
-             *(["--seed", str(seed)] if random else []), "--again", cell.name]
+    again = cell.command(*(["--seed", str(seed)] if random else []))
     result = Result(cell.name, RUNNING, digest=digest(cell, seed), log=str(log), notes={"seed": seed} if random else {})
     try:
         with locks.held(out):

@@ -43,6 +43,11 @@ class Cell:
         """The same as a file's name."""
         return results.stem(self.name)
 
+    def command(self, *options: str) -> list[str]:
+        """What runs it again, from any folder."""
+        kernel = ["--kernel", str(pathlib.Path(self.kernel).resolve())] if self.kernel not in apply.KERNELS else []
+        return [str(archs.ROOT / "crash-stop"), "matrix", *kernel, *options, "--again", self.name]
+
     @property
     def linked(self) -> bool:
         """Is this the cell of its kernel and architecture whose kernel is linked?"""

@@ -72,6 +72,18 @@ class Cells(unittest.TestCase):
         linked = [(c.kernel, c.arch.name) for c in cells.choose(["7.3"], [], True) if c.linked]
         self.assertEqual(sorted(linked), sorted(("7.3", a) for a in archs.load()))
 
+    def test_the_command_of_a_cell_is_good_in_every_folder(self) -> None:
+        with tempfile.TemporaryDirectory() as tmp, contextlib.chdir(tmp):
+            pathlib.Path("linux").mkdir()
+            cell = cells.choose(["linux"], ["*/arm/gcc/off"], False)[0]
+            words = cell.command("--seed", "7")
+            kernel = str(pathlib.Path("linux").resolve())
+            label = "dir-" + re.sub(r"\W+", "-", kernel[1:])
+        self.assertEqual(words, [str(paths.ROOT / "crash-stop"), "matrix", "--kernel", kernel, "--seed", "7", "--again",
+                                 f"{label}/arm/gcc/off"])
+        self.assertIn(f"0) exec {' '.join(cells.choose(['7.3'], ['*/arm/gcc/off'], False)[0].command('--results', '/r'))} ;;",
+                      slurm.script(cells.choose(["7.3"], ["*/arm/gcc/off"], False), pathlib.Path("/r"), 0))
+
     def test_what_is_only_compiled_is_not_booted(self) -> None:
         self.assertNotIn("mips", archs.load())
         self.assertIn("mips", archs.compiled())
@@ -362,7 +374,7 @@ class Runs(Folder):
         self.assertEqual(self.states(), ["passed", "broken", "passed"])
         self.assertRegex(said, r"\[2/3\] 7\.3 arm64 gcc off \.\.\. 00:\d\d BROKEN: panic.c:7: error: boom")
         log = (self.tmp / self.chosen[1].file / "cell.log").read_text()
-        self.assertEqual(log.splitlines()[0], f"$ ./crash-stop matrix --again {self.chosen[1].name}")
+        self.assertEqual(log.splitlines()[0], f"$ {paths.ROOT}/crash-stop matrix --again {self.chosen[1].name}")
 
     def test_resumes_and_reruns_what_failed(self) -> None:
         self.run_matrix(self.bad_second)
