@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import pathlib
 import threading
 import time
@@ -157,6 +158,7 @@ def run(args: argparse.Namespace) -> int:
             print("interrupted; what is done is kept, start it again to go on", flush=True)
         there = results.read(into, cells.FOLDER)
         print(results.summary([there[name] for name in names if name in there]), flush=True)
-        _write(args, results.of(names, there))
+        with contextlib.suppress(OSError):  # of a full disk, which has ended the run
+            _write(args, results.of(names, there))
         raise
     return _show(args, results.of(names, results.read(into, cells.FOLDER)))

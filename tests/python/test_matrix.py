@@ -27,6 +27,7 @@ import cellrun
 import cells
 import compilers
 import distro
+import files
 import gates
 import kconfig
 import locks
@@ -452,15 +453,26 @@ class Runs(Folder):
         with mock.patch.object(cellrun, "digest", lambda cell, seed: "other"):
             self.assertIn("[3/3]", self.run_matrix(self.good)[1])
 
+    @staticmethod
+    def too_full(write: object, name: str) -> object:
+        """A way to write files that has no space for some."""
+        def whole(path: pathlib.Path, content: str) -> None:
+            if name in path.name:
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            write(path, content)
+
+        return whole
+
     def test_a_full_disk_stops_the_run_and_keeps_what_is_done(self) -> None:
         def full(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
             if cell.name == self.chosen[1].name:
                 raise BuildFailed("cc1: error: panic.s: No space left on device")
             result.state = results.PASSED
 
-        code, said = self.run_matrix(full)
+        with mock.patch("files.whole", self.too_full(files.whole, "junit")):
+            code, said = self.run_matrix(full, junit=str(self.tmp / "junit"))
         self.assertEqual((code, self.states()), (3, ["passed", "crashed", ""]))
-        self.assertIn("free some space and start it again", said)
+        self.assertRegex(said, r"1 passed, 1 crashed\n.*: No space left on device; free some space and start it again")
         self.assertEqual((self.run_matrix(self.good)[0], self.states()), (EXIT_HELD, ["passed"] * 3))
 
     def test_a_cell_whose_compiler_was_killed_is_run_again(self) -> None:
@@ -475,14 +487,7 @@ class Runs(Folder):
         self.assertIn("[1/1] 7.3 arm64 gcc off", self.run_matrix(self.good)[1])
 
     def test_a_result_that_cannot_be_written(self) -> None:
-        replace = os.replace
-
-        def full(old: pathlib.Path, new: pathlib.Path) -> None:
-            if "+" in new.name:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            replace(old, new)
-
-        with mock.patch("os.replace", full):
+        with mock.patch("files.whole", self.too_full(files.whole, "+")):
             self.assertEqual(self.run_matrix(self.good)[0], 3)
         self.assertEqual([p.name for p in (self.tmp / "results").iterdir()], ["shard-1-of-1.json"])
 
