@@ -5,6 +5,8 @@ import contextlib
 import errno
 import os
 import pathlib
+import shutil
+import subprocess
 import tempfile
 import unittest
 import unittest.mock
@@ -68,6 +70,21 @@ class Build(unittest.TestCase):
                 build.make(self.kernel, "bzImage", log=self.log)
                 for name in ("p.o", "q.o"):
                     self.assertIn(kernel, (self.tree / name).read_bytes())
+
+    def test_a_compiler_with_and_without_ccache(self) -> None:
+        (self.tree / "q.c").write_text("int q;\n")
+        (self.tree / "cc").write_text('#!/bin/sh\necho "cc $@"\n')
+        (self.tree / "grep").symlink_to(shutil.which("grep"))
+        (self.tree / "cc").chmod(0o755)
+        line = ["/bin/sh", str(paths.ROOT / "cross-build/cached.sh"), "cc", "-c", "q.c"]
+
+        def said() -> str:
+            return subprocess.run(line, cwd=self.tree, env={"PATH": str(self.tree)}, capture_output=True, text=True, check=True).stdout
+
+        self.assertEqual(said(), "cc -c q.c\n")
+        (self.tree / "ccache").write_text('#!/bin/sh\necho "$CCACHE_DEPEND: $@"\n')
+        (self.tree / "ccache").chmod(0o755)
+        self.assertEqual(said(), "1: cc -c q.c\n")
 
     def test_a_folder_that_begins_with_another_has_its_own_commands(self) -> None:
         command, other = self.kernel.out / "tools/.exec.o.cmd", self.tree / "other"
