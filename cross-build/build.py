@@ -91,7 +91,9 @@ def make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ...
         out.write(f"$ cd {kernel.tree} && {shlex.join(command)}\n")
         out.flush()
         begin = out.tell()
-        run = subprocess.run(command, cwd=kernel.tree, stdout=out, stderr=subprocess.STDOUT, env=dict(os.environ, **ENVIRONMENT))
+        # Who asks, as kconfig does of what is new, gets no answer rather than the terminal's.
+        run = subprocess.run(command, cwd=kernel.tree, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                             env=dict(os.environ, **ENVIRONMENT))
     if run.returncode:
         said = log.read_bytes()[begin:].decode(errors="replace")
         if by := killed(run.returncode, said):

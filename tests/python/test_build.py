@@ -40,6 +40,18 @@ class Build(unittest.TestCase):
         with self.assertRaisesRegex(BuildFailed, r"7\.3 patched x86_64 does not build: panic.c:7: error: boom \(log: "):
             build.make(self.kernel, "bzImage", log=self.log)
 
+    def test_a_make_that_asks_does_not_wait_for_an_answer(self) -> None:
+        (self.tree / "Makefile").write_text("bzImage:\n\t@! read answer\n")
+        ours, (end, other) = os.dup(0), os.pipe()
+        os.write(other, b"y\n")
+        os.dup2(end, 0)
+        try:
+            build.make(self.kernel, "bzImage", log=self.log)
+        finally:
+            os.dup2(ours, 0)
+            for one in (ours, end, other):
+                os.close(one)
+
     def test_a_make_that_is_killed_shows_nothing(self) -> None:
         for recipe, by in (("kill -9 $$PPID", "SIGKILL"), ("kill -2 $$PPID $$$$", "SIGINT"),
                            ("kill -9 $$$$", r"make: \*\*\* \[Makefile:2: bzImage\] Killed"),
