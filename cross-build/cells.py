@@ -56,13 +56,15 @@ class Cell:
 
     @property
     def default(self) -> bool:
-        """Does the matrix have it without --all? The newest kernel with gcc, and what every kernel and compiler must do."""
+        """Does the matrix have it without --all? The newest kernel with the architecture's first compiler, and what every
+        kernel and compiler must do where there is a backend."""
         if not self.arch.variants()[self.variant].default:
             return False
-        newest = self.kernel not in apply.KERNELS[:-1]
-        return newest and self.compiler == compilers.GCC or (
-            bool(self.arch.get("arch", "image")) and self.variant == (build.PLAIN if newest else "off")
-            and (newest or self.compiler == compilers.GCC))
+        newest, first = self.kernel not in apply.KERNELS[:-1], self.compiler == compilers.names(self.arch)[0]
+        if newest and first:
+            return True
+        return bool(self.arch.get("arch", "image")) and (
+            newest and self.variant == build.PLAIN or first and self.variant in (build.PLAIN, "off"))
 
 
 def every(kernels: list[str]) -> list[Cell]:

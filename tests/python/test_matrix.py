@@ -20,6 +20,7 @@ import unittest.mock as mock
 import xml.etree.ElementTree as xml
 
 import paths
+import apply
 import archs
 import audit
 import build
@@ -68,6 +69,20 @@ class Cells(unittest.TestCase):
 
     def test_every_architecture_is_in_the_default(self) -> None:
         self.assertEqual({c.arch.name for c in cells.choose(["7.3"], [], False)}, set(archs.compiled()))
+
+    def test_every_kernel_is_in_the_default_with_and_without_the_layer(self) -> None:
+        found = [c for c in cells.choose(list(apply.KERNELS), [], False) if c.arch.name in archs.load()]
+        for kernel in apply.KERNELS[:-1]:
+            self.assertEqual(sorted(c.name for c in found if c.kernel == kernel),
+                             sorted(f"{kernel}/{a}/gcc/{v}" for a in archs.load() for v in ("off", "plain")))
+        self.assertEqual(sorted(c.name for c in found if c.compiler == "clang"), sorted(f"7.3/{a}/clang/plain" for a in archs.load()))
+        self.assertEqual({c.kernel for c in found if c.linked}, {"7.3"})
+
+    def test_an_architecture_without_gcc(self) -> None:
+        arch = archs.load()["arm"]
+        with mock.patch.object(compilers, "names", return_value=["clang"]):
+            self.assertEqual([cells.Cell(k, arch, "clang", v).default for k, v in (("7.3", "rt"), ("7.3", "kasan"), ("6.1", "rt"))],
+                             [True, False, False])
 
     def test_one_cell_of_each_kernel_and_architecture_is_linked(self) -> None:
         linked = [(c.kernel, c.arch.name) for c in cells.choose(["7.3"], [], True) if c.linked]
