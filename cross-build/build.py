@@ -111,7 +111,7 @@ def first_error(said: str) -> str:
     """What ended a make: the last error before the first target that failed, since sparse has errors that end nothing."""
     before, failed, _ = said.partition(": *** [")
     errors = re.findall(r"^.*(?:error:|No space).*$", before if failed else said, re.M)
-    ended = re.findall(r"^.*Error \d.*$", said, re.M)
+    ended = re.findall(r"^.*(?:Error \d.*|\*\*\* .*Stop\.)$", said, re.M)
     return (errors[-1:] or ended[:1] or ["make failed"])[0].strip()
 
 

@@ -11,7 +11,7 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import apply
 import audit_data
@@ -92,6 +92,15 @@ def _configure_as(kernel: build.Kernel, config: str, log: pathlib.Path) -> None:
         asked.write_text(config)
 
 
+@contextlib.contextmanager
+def _unpatched() -> Iterator[None]:
+    """What the unpatched tree cannot do either is no fault of ours."""
+    try:
+        yield
+    except BuildFailed as error:
+        raise _Skipped(f"the unpatched tree does not build: {error}") from error
+
+
 def _extra(sparse: Sequence[str]) -> tuple[str, ...]:
     return ("W=1", *(("C=1", f"CHECK={shlex.join(sparse)}") if sparse else ()))
 
@@ -136,7 +145,12 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
     with sources.using(cell.kernel, False) as (version, stock), sources.using(cell.kernel, True) as (_, patched):
         notes: dict[str, object] = {"seed": seed} if seed else {}
         ours, unpatched = _side(cell, "patched", version, patched), _side(cell, "stock", version, stock)
-        build.configure(ours, log, seed)
+        try:
+            build.configure(ours, log, seed)
+        except BuildFailed:
+            with _unpatched():
+                build.configure(unpatched, log, seed)
+            raise
         config = (ours.out / ".config").read_text()
         on = "\nCONFIG_CRASH_STOP=y\n" in config
         if not on:
@@ -152,12 +166,10 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
         def stock_says(names: list[str]) -> str:
             if not names:
                 return ""
-            _configure_as(unpatched, config, log)
-            try:
+            with _unpatched():
+                _configure_as(unpatched, config, log)
                 _prepare(unpatched, log)
                 return _compile(unpatched, names, sparse if plain else [], log)
-            except BuildFailed as error:
-                raise _Skipped(f"the unpatched tree does not build: {error}") from error
 
         try:
             if not sparse:

@@ -119,6 +119,7 @@ class Build(unittest.TestCase):
                 "make[2]: *** [Makefile:9: b.o] Error 1\nc.c:2: error: incompatible types\nmake: *** [all] Error 2\n")
         self.assertEqual(build.first_error(said), "b.h:3:50: error: expected identifier")
         for text, wanted in (("ld: failed\nmake: *** [vmlinux] Error 1\n", "make: *** [vmlinux] Error 1"), ("Killed\n", "make failed"),
+                             ("make: *** No rule to make target 'x'.  Stop.\n", "make: *** No rule to make target 'x'.  Stop."),
                              ("cc1: error: x.s: No space left on device\n", "cc1: error: x.s: No space left on device")):
             self.assertEqual(build.first_error(text), wanted)
 

@@ -189,6 +189,37 @@ class Begins(Folder):
             self.assertEqual(begins(other_compiler) + begins(same, "patched"), [])
 
 
+class Unpatched(Folder):
+    """What the unpatched tree cannot do either."""
+
+    def configured(self, *sides: str, then: type[Exception] = BuildFailed) -> None:
+        """A cell of which only these sides can be configured, and which cannot be compiled; what becomes of the unpatched tree then."""
+        def configure(kernel: build.Kernel, log: pathlib.Path, seed: int) -> None:
+            if kernel.out.name not in sides:
+                raise BuildFailed(f"{kernel.out.name}: no target")
+            (kernel.out / ".config").write_text("\nCONFIG_CRASH_STOP=y\n")
+
+        cell = cells.choose(["6.1"], ["6.1/loongarch/clang/defconfig"], False)[0]
+        with mock.patch.object(cells, "FOLDER", self.tmp / "matrix"), mock.patch("build.configure", configure), \
+                mock.patch("sources.using", lambda kernel, patched: contextlib.nullcontext(("6.1", self.tmp))), \
+                mock.patch("build.make", side_effect=[BuildFailed("boom"), then("boom")]), mock.patch.object(objects, "selected", return_value=["a.o"]):
+            cellrun._built(cell, self.tmp / "log", 0)
+
+    def test_it_is_not_blamed_on_us(self) -> None:
+        with self.assertRaisesRegex(cellrun._Skipped, "the unpatched tree does not build: stock: no target"):
+            self.configured()
+        with self.assertRaisesRegex(cellrun._Skipped, "the unpatched tree does not build: boom"):
+            self.configured("patched", "stock")
+
+    def test_what_is_ours_is(self) -> None:
+        with self.assertRaisesRegex(BuildFailed, "^patched: no target"):
+            self.configured("stock")
+
+    def test_what_is_killed_is_nobodys(self) -> None:
+        with self.assertRaises(Killed):
+            self.configured("patched", "stock", then=Killed)
+
+
 class Sparse(Folder):
     """Which sparse checks a cell."""
 
