@@ -78,6 +78,13 @@ class Cells(unittest.TestCase):
         self.assertEqual(sorted(c.name for c in found if c.compiler == "clang"), sorted(f"7.3/{a}/clang/plain" for a in archs.load()))
         self.assertEqual({c.kernel for c in found if c.linked}, {"7.3"})
 
+    def test_32_bit_kernels_with_one_cpu_and_with_more(self) -> None:
+        for name, smp in (("7.3/ppc32/gcc/smp", "y"), ("7.3/i386/gcc/up", "n")):
+            cell = cells.choose(["7.3"], [name], False)[0]
+            self.assertTrue(cell.default and not cell.linked)
+            self.assertIn(f"CONFIG_SMP={smp}\n", build.fragment(cell.arch, cell.variant))
+            self.assertEqual(cell.arch.variants()[cell.variant].base, "defconfig")
+
     def test_an_architecture_without_gcc(self) -> None:
         arch = archs.load()["arm"]
         with mock.patch.object(compilers, "names", return_value=["clang"]):
