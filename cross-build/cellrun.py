@@ -157,7 +157,8 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
             ours = _side(cell, "lined", version, objects.lined(stock, patched))
             _configure_as(ours, config, log)
         more = cell.arch.variants()[cell.variant].objects
-        touched = objects.selected([*objects.touched(cell.arch, version), *more], stock, config)
+        names = [*objects.touched(cell.arch, version), *objects.including(cell.arch, version, stock), *more]
+        touched = objects.selected(list(dict.fromkeys(names)), stock, config)
         added = objects.selected(objects.added(cell.arch), ours.tree, config) if on else []
         # Sparse is as slow as the compiler: what is added is checked in every cell, what is touched in one.
         plain = cell.variant == build.PLAIN and cell.compiler == compilers.GCC

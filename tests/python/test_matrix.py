@@ -374,6 +374,26 @@ class Gates(Folder):
         self.assertEqual(objects.selected(names, self.tmp, ""), ["kernel/panic.o", "kernel/elsewhere.o"])
         self.assertEqual(objects.selected(names, self.tmp, "CONFIG_KEXEC_CORE=y\n"), names)
 
+    def test_objects_in_folders_that_a_configuration_does_not_have(self) -> None:
+        for name, text in (("drivers/Makefile", "obj-y += acpi/\n"), ("drivers/acpi/Makefile", "obj-$(CONFIG_APEI) += apei/\n"),
+                           ("drivers/acpi/apei/Kbuild", "obj-$(CONFIG_GHES) += erst.o whole.o\nwhole-y := ghes.o\n")):
+            (self.tmp / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.tmp / name).write_text(text)
+        names = ["drivers/acpi/apei/erst.o", "drivers/acpi/apei/ghes.o", "drivers/acpi/apei/other.o"]
+        for config, wanted in (("CONFIG_APEI=y\nCONFIG_GHES=y\n", names), ("CONFIG_APEI=y\n", names[2:]), ("CONFIG_GHES=y\n", [])):
+            self.assertEqual(objects.selected(names, self.tmp, config), wanted, config)
+
+    def test_objects_that_include_what_is_changed(self) -> None:
+        arm64, x86 = archs.load()["arm64"], archs.load()["x86_64"]
+        for name, text in (("drivers/acpi/apei/ghes.c", "# include <linux/arm_sdei.h>\n"), ("kernel/a.c", "#include <uapi/linux/arm_sdei.h>\n"),
+                           ("arch/arm64/kernel/sdei.c", "#include <linux/arm_sdei.h>\n"), ("arch/arm64/kernel/asm-offsets.c", "#include <linux/arm_sdei.h>\n"),
+                           ("arch/x86/b.c", "#include <linux/arm_sdei.h>\n"), ("tools/c.c", "#include <linux/arm_sdei.h>\n"),
+                           ("kernel/d.c", "/* <linux/arm_sdei.h> */\n"), (".crash-stop/e.c", "#include <linux/arm_sdei.h>\n")):
+            (self.tmp / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.tmp / name).write_text(text)
+        self.assertEqual(objects.including(arm64, "6.12", self.tmp), ["arch/arm64/kernel/sdei.o", "drivers/acpi/apei/ghes.o", "kernel/a.o"])
+        self.assertEqual(objects.including(x86, "6.12", self.tmp), [])
+
     def test_a_compiler_that_is_too_old(self) -> None:
         (self.tmp / "scripts").mkdir()
         (self.tmp / "scripts/min-tool-version.sh").write_text("echo 12.10.0\n")
