@@ -120,6 +120,13 @@ class Finds(unittest.TestCase):
         self.assertEqual(findings({"helper": "jne helper.cold; ret", "helper.cold": "call ktime_get; jmp helper+1"}),
                          [f"reaches clock: {CLIMBS} -> helper -> ktime_get"])
 
+    def test_a_lock_that_a_stopped_cpu_may_hold(self) -> None:
+        known = re.search(r"^\[forbidden unbounded lock\]\n(?:.+\n)+", (paths.ROOT / "kernel/crash_stop.audit").read_text(), re.M)[0]
+        locks = {name: "ret" for name in ("_raw_spin_lock", "_raw_spin_lock_irqsave", "_raw_spin_trylock")}
+        for name, found in (("_raw_spin_trylock", []), ("_raw_spin_lock", [f"reaches unbounded lock: {CLIMBS} -> helper -> _raw_spin_lock"]),
+                            ("_raw_spin_lock_irqsave", [f"reaches unbounded lock: {CLIMBS} -> helper -> _raw_spin_lock_irqsave"])):
+            self.assertEqual(findings({"helper": f"call {name}; ret", **locks}, f"{DATA}\n{known}"), found)
+
     def test_behind_a_boundary_nothing_counts(self) -> None:
         self.assertEqual(findings({"_printk": "call mutex_lock; ret"}), [])
 

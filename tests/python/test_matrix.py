@@ -40,6 +40,9 @@ from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed
 from results import Result
 
 
+DIGEST = cellrun.digest
+
+
 class Folder(unittest.TestCase):
     """With a folder of its own."""
 
@@ -335,6 +338,51 @@ class Gates(Folder):
         built.whole = False
         self.assertEqual(gates.size(built), [])
 
+    def modpost(self, kernel: build.Kernel, script: str) -> None:
+        """What checks a linked kernel's sections, and what it says."""
+        path = kernel.out / "scripts/mod/modpost"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def test_a_new_section_mismatch(self) -> None:
+        built = self.built("", "")
+        self.assertEqual(gates.mismatches(built), [])
+        built.linked = built.ours
+        says = "echo 'WARNING: modpost: vmlinux: section mismatch in reference: {}+0x{} (section: .text) -> g (section: .init.text)' >&2"
+        self.modpost(built.stock, says.format("old", 10))
+        self.modpost(built.ours, "echo 'vmlinux: nothing wrong'")
+        with mock.patch("build.build", return_value=built.stock) as stock:
+            self.assertEqual(gates.mismatches(built), [])
+            stock.assert_not_called()
+            self.modpost(built.ours, f"{says.format('old', 20)}; {says.format('crash_stop_cpus', 8)}")
+            self.assertEqual(gates.mismatches(built), ["WARNING: modpost: vmlinux: section mismatch in reference: crash_stop_cpus "
+                                                       "(section: .text) -> g (section: .init.text)"])
+            stock.assert_called_once_with("7.3", built.cell.arch, False, "off", "vmlinux")
+
+    def test_a_modpost_that_fails(self) -> None:
+        built = self.built("", "")
+        built.linked = built.ours
+        self.modpost(built.ours, "echo 'FATAL: modpost: vmlinux.o: no such file' >&2; exit 1")
+        with self.assertRaisesRegex(Unusable, f"{built.ours.out}: modpost: FATAL: modpost: vmlinux.o: no such file"):
+            gates.mismatches(built)
+
+    def test_bad_style_is_said_for_a_linked_architecture(self) -> None:
+        checkpatch = 'for (grep { -f } @ARGV) { open F, $_; print "WARNING: $_: style\n" if <F> =~ /ugly/ }'
+        doc = '#!/bin/sh\nfor f; do ! grep -sq undocumented "$f" || echo "${f##*/}:1: warning: no description"; done'
+        for name, text in (("kernel/a.c", "fine"), ("arch/x86/kernel/b.c", "ugly"), ("arch/arm/kernel/c.c", "ugly"),
+                           ("include/linux/d.h", "undocumented"), ("scripts/checkpatch.pl", checkpatch), ("scripts/kernel-doc", doc)):
+            (self.tmp / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.tmp / name).write_text(text)
+        (self.tmp / "scripts/kernel-doc").chmod(0o755)
+        self.addCleanup(gates._style.cache_clear)
+        gates._style.cache_clear()
+        built = self.built("", "")
+        with mock.patch("lint.ROOT", self.tmp), mock.patch("sources.pristine", return_value=self.tmp):
+            self.assertEqual(gates.style(built), [])
+            built.linked = built.ours
+            self.assertEqual(gates.style(built), ["WARNING: arch/x86/kernel/b.c: style", "d.h:1: warning: no description"])
+
     def test_the_crash_path_of_a_linked_kernel(self) -> None:
         built = self.built("", "")
         self.assertEqual(gates.crash_path(built), [])
@@ -578,6 +626,19 @@ class Runs(Folder):
             raise BuildFailed(f"boom of {seed}")
 
         self.assertRegex(self.run_matrix(bad, seed=7)[1], r"randconfig \(seed 7\) \.\.\. 00:\d\d BROKEN: boom of 7")
+
+    def test_a_folder_is_run_each_time(self) -> None:
+        (self.tmp / "linux").mkdir()
+        kernel = str(self.tmp / "linux")
+        label = "dir-" + re.sub(r"\W+", "-", kernel[1:])
+        with mock.patch.object(cellrun, "digest", DIGEST), contextlib.chdir(self.tmp):
+            for _ in range(2):
+                code, said = self.run_matrix(self.good, kernel=["linux"], cell=["*/arm/gcc/off"])
+                self.assertEqual(code, EXIT_HELD)
+                self.assertIn(f"[1/1] {label} arm gcc off", said)
+        one = results.read(self.tmp / "results")[f"{label}/arm/gcc/off"]
+        self.assertEqual((one.state, one.digest), ("passed", ""))
+        self.assertEqual(pathlib.Path(one.log).read_text(), f"$ {paths.ROOT}/crash-stop matrix --kernel {kernel} --again {one.cell}\n")
 
     def test_skipped_is_not_green(self) -> None:
         def lost(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
