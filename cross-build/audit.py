@@ -14,6 +14,7 @@ import fnmatch
 import re
 from collections.abc import Iterable
 
+import files
 from audit_data import Data, Section, Source, data_of, hooks_of, source_of
 from build import Kernel
 from compilers import cross
@@ -28,6 +29,12 @@ class Audit:
     reached: list[int] = dataclasses.field(default_factory=list)
     crossed: dict[str, set[str]] = dataclasses.field(default_factory=dict)
     deepest: list[tuple[str, int, list[str]]] = dataclasses.field(default_factory=list)
+    said: str = ""  # for people, in a few lines
+
+    @property
+    def stack(self) -> int:
+        """What the deepest chain takes, in bytes."""
+        return max((deep for _, deep, _ in self.deepest), default=0)
 
 
 class Walk:
@@ -197,17 +204,17 @@ def report(kernel: Kernel, walk: Walk) -> str:
     return "\n".join(lines) + "\n"
 
 
-def audit(kernel: Kernel) -> list[str]:
-    """Walk over a kernel that was built and show what came of it. Returns the findings."""
+def audit(kernel: Kernel) -> Audit:
+    """Walk over a kernel that was built; all that came of it is in a file of the cache."""
     data, source = data_of(kernel.arch, kernel.version), source_of(kernel.arch)
     image = Image.read(kernel.out / "vmlinux", cross(kernel.arch), data.code)
     walk = Walk(image, data, source, hooks_of(image, source))
     found = walk.run()
     path = CACHE / "logs" / f"audit-{kernel.out.name}.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report(kernel, walk))
-    print(f"{kernel.arch.name}, Linux {kernel.title}: {len(found.reached)} functions reached, "
-          f"{len(found.crossed)} boundaries   {path}", flush=True)
-    for name, deep, chain in found.deepest:
-        print(f"  {deep:5} bytes of stack, {name}: {' -> '.join(chain)}")
-    return found.findings
+    files.whole(path, report(kernel, walk))
+    lines = [f"{kernel.arch.name}, Linux {kernel.title}: {len(found.reached)} functions reached, "
+             f"{len(found.crossed)} boundaries   {path}"]
+    lines += [f"  {deep:5} bytes of stack, {name}: {' -> '.join(chain)}" for name, deep, chain in found.deepest]
+    found.said = "\n".join(lines)
+    return found

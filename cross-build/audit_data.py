@@ -95,9 +95,14 @@ def read(paths: list[pathlib.Path], kernel: str) -> Data:
     return Data(code, *(tuple(found[k]) for k in ("entry", "boundary", "forbidden", "pointer", "once")), stack)
 
 
-def data_of(arch: Arch, kernel: str) -> Data:
+def paths_of(arch: Arch) -> list[pathlib.Path]:
     """The data of an architecture, behind what holds for all."""
-    return read([ROOT / "kernel/crash_stop.audit", arch.folder / "crash_stop.audit"], kernel)
+    return [ROOT / "kernel/crash_stop.audit", arch.folder / "crash_stop.audit"]
+
+
+def data_of(arch: Arch, kernel: str) -> Data:
+    """What is known of a kernel of that architecture."""
+    return read(paths_of(arch), kernel)
 
 
 @dataclasses.dataclass(frozen=True)

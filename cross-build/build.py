@@ -16,6 +16,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -27,9 +28,14 @@ import locks
 import packages
 import sources
 from archs import ROOT, Arch
-from errors import BuildFailed, DidNotSurvive, Unusable
+from errors import BuildFailed, DidNotSurvive, Killed, Unusable
 
 PLAIN, DEFCONFIG, DEBIAN = "plain", "defconfig", "debian"
+# What make, gcc and clang say when it was not they who ended, as when memory runs out; a shell's exit code is 128 and the signal.
+ENDED = re.compile(r"^.*(?:\b(?:Killed|Terminated|Interrupt) signal terminated program .*|terminated with signal (?:2|9|15)\b.*"
+                   r"|unable to execute command: (?:Killed|Terminated|Interrupt)"
+                   r"|: \*\*\* \[.*\] (?:Killed|Terminated|Interrupt|Error 1(?:30|37|43))"
+                   r"|out of memory allocating \d+ bytes.*|LLVM ERROR: out of memory.*|: Cannot allocate memory)$", re.M)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,17 +91,27 @@ def make(kernel: Kernel, *targets: str, log: pathlib.Path, extra: tuple[str, ...
         out.write(f"$ cd {kernel.tree} && {shlex.join(command)}\n")
         out.flush()
         begin = out.tell()
-        run = subprocess.run(command, cwd=kernel.tree, stdout=out, stderr=subprocess.STDOUT, env=dict(os.environ, **ENVIRONMENT))
+        # Who asks, as kconfig does of what is new, gets no answer rather than the terminal's.
+        run = subprocess.run(command, cwd=kernel.tree, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                             env=dict(os.environ, **ENVIRONMENT))
     if run.returncode:
         said = log.read_bytes()[begin:].decode(errors="replace")
+        if by := killed(run.returncode, said):
+            raise Killed(f"Linux {kernel.title} {kernel.arch.name}: make was ended: {by} (log: {log})")
         raise BuildFailed(f"Linux {kernel.title} {kernel.arch.name} does not build: {first_error(said)} (log: {log})")
+
+
+def killed(code: int, said: str) -> str:
+    """What ended a make, or a program that it ran, from outside; nothing where it came to its own end."""
+    by = ENDED.search(said)
+    return signal.Signals(-code).name if code < 0 else by[0].strip() if by else ""
 
 
 def first_error(said: str) -> str:
     """What ended a make: the last error before the first target that failed, since sparse has errors that end nothing."""
     before, failed, _ = said.partition(": *** [")
     errors = re.findall(r"^.*(?:error:|No space).*$", before if failed else said, re.M)
-    ended = re.findall(r"^.*Error \d.*$", said, re.M)
+    ended = re.findall(r"^.*(?:Error \d.*|\*\*\* .*Stop\.)$", said, re.M)
     return (errors[-1:] or ended[:1] or ["make failed"])[0].strip()
 
 
@@ -117,27 +133,29 @@ def fragment(arch: Arch, variant: str = PLAIN) -> str:
 def configure(kernel: Kernel, log: pathlib.Path, seed: int = 0) -> None:
     """Make .config, unless it is there; what was asked for must be in it."""
     wanted = fragment(kernel.arch, kernel.variant)
-    stamp, config = kernel.out / "crash-stop.config", kernel.out / ".config"
+    stamp, lines, config = kernel.out / "crash-stop.config", kernel.out / "crash-stop.lines", kernel.out / ".config"
     asked = wanted + (f"# seed {seed}\n" if seed else "")
     if stamp.exists() and stamp.read_text() == asked and config.exists():
         return
-    stamp.write_text(asked)
+    # Who is killed leaves no stamp behind.
+    stamp.unlink(missing_ok=True)
+    lines.write_text(wanted)
     base = kernel.arch.variants()[kernel.variant].base
     if base in (DEFCONFIG, DEBIAN):
         if base == DEBIAN:
             shutil.copy(distro.config(kernel.version, kernel.arch), config)
         else:
             make(kernel, kernel.arch.get("arch", "defconfig", "defconfig"), log=log)
-        merge = [str(kernel.tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", str(kernel.out), str(config), str(stamp)]
+        merge = [str(kernel.tree / "scripts/kconfig/merge_config.sh"), "-m", "-O", str(kernel.out), str(config), str(lines)]
         subprocess.run(merge, cwd=kernel.tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         make(kernel, "olddefconfig", log=log)
     else:
-        make(kernel, base, log=log, extra=(f"KCONFIG_ALLCONFIG={stamp}", *([f"KCONFIG_SEED={seed}"] if seed else [])))
-    lines = kernel.arch.variants()[kernel.variant].lines
-    lost = kconfig.lost(kernel.tree, kernel.arch.folder.name, wanted, lines, config.read_text())
+        make(kernel, base, log=log, extra=(f"KCONFIG_ALLCONFIG={lines}", *([f"KCONFIG_SEED={seed}"] if seed else [])))
+    own = kernel.arch.variants()[kernel.variant].lines
+    lost = kconfig.lost(kernel.tree, kernel.arch.folder.name, wanted, own, config.read_text())
     if lost:
-        stamp.unlink()
         raise DidNotSurvive(f"Linux {kernel.title} {kernel.arch.name} (see {config})", lost)
+    stamp.write_text(asked)
 
 
 def need_compiler(arch: Arch) -> None:

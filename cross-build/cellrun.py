@@ -11,9 +11,10 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import apply
+import audit_data
 import build
 import cells
 import compilers
@@ -24,13 +25,14 @@ import results
 import rules
 import sources
 import tools
-from archs import ROOT
+from archs import ROOT, VARIANTS
 from cells import Cell
-from errors import BuildFailed, NotHere, Unusable
-from results import BROKEN, FAILED, PASSED, RUNNING, SKIPPED, Result
+from errors import BuildFailed, Killed, NotHere, NotNow, Unusable
+from results import BROKEN, CRASHED, FAILED, PASSED, RUNNING, SKIPPED, Result
 
-# Whose text decides what a result is worth.
-CODE = ("build", "cellrun", "compilers", "distro", "gates", "kconfig", "lint", "objects")
+# Whose text decides what a result is worth; and what that of a linked kernel is.
+CODE = ("apply", "archs", "build", "cellrun", "compilers", "distro", "gates", "kconfig", "objects", "rules", "tools")
+LINKED_CODE = ("audit", "audit_data", "image", "lint", "series")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LEFT_OUT = re.compile(r"C=1 specified, but .* is not available or not up to date")
 
@@ -49,8 +51,10 @@ def digest(cell: Cell, seed: int) -> str:
         return ""
     texts = [apply.digest(cell.kernel), build.fragment(cell.arch, cell.variant), compilers.version(cell.compiler, cell.arch),
              str(seed if cell.arch.variants()[cell.variant].base == "randconfig" else 0)]
-    texts += [(ROOT / f"cross-build/{name}.py").read_text() for name in CODE]
-    texts += [path.read_text() for path in sorted(cell.arch.folder.glob("*.conf"))]
+    paths = [*(ROOT / f"cross-build/{name}.py" for name in CODE), VARIANTS, *sorted(cell.arch.folder.glob("*.conf"))]
+    if cell.linked:
+        paths += [*(ROOT / f"cross-build/{name}.py" for name in LINKED_CODE), *audit_data.paths_of(cell.arch)]
+    texts += [path.read_text() for path in paths]
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
@@ -82,9 +86,19 @@ def _configure_as(kernel: build.Kernel, config: str, log: pathlib.Path) -> None:
     """Configure one side as another one was."""
     asked = kernel.out / "asked"
     if not asked.exists() or asked.read_text() != config:
+        asked.unlink(missing_ok=True)
         (kernel.out / ".config").write_text(config)
         build.make(kernel, "olddefconfig", log=log)
         asked.write_text(config)
+
+
+@contextlib.contextmanager
+def _unpatched() -> Iterator[None]:
+    """What the unpatched tree cannot do either is no fault of ours."""
+    try:
+        yield
+    except BuildFailed as error:
+        raise _Skipped(f"the unpatched tree does not build: {error}") from error
 
 
 def _extra(sparse: Sequence[str]) -> tuple[str, ...]:
@@ -120,8 +134,10 @@ def _sparse(cell: Cell, kernel: build.Kernel, notes: dict[str, object], log: pat
             except BuildFailed:
                 continue  # an old one does not know each -march
         notes["no sparse"] = "no sparse takes what this kernel gives to it"
+    except Killed:
+        raise
     except Unusable as error:
-        notes["no sparse"] = str(error)
+        notes["no sparse"], notes["again"] = str(error), True
     return []
 
 
@@ -129,14 +145,20 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
     with sources.using(cell.kernel, False) as (version, stock), sources.using(cell.kernel, True) as (_, patched):
         notes: dict[str, object] = {"seed": seed} if seed else {}
         ours, unpatched = _side(cell, "patched", version, patched), _side(cell, "stock", version, stock)
-        build.configure(ours, log, seed)
+        try:
+            build.configure(ours, log, seed)
+        except BuildFailed:
+            with _unpatched():
+                build.configure(unpatched, log, seed)
+            raise
         config = (ours.out / ".config").read_text()
         on = "\nCONFIG_CRASH_STOP=y\n" in config
         if not on:
             ours = _side(cell, "lined", version, objects.lined(stock, patched))
             _configure_as(ours, config, log)
         more = cell.arch.variants()[cell.variant].objects
-        touched = objects.selected([*objects.touched(cell.arch, version), *more], stock, config)
+        names = [*objects.touched(cell.arch, version), *objects.including(cell.arch, version, stock), *more]
+        touched = objects.selected(list(dict.fromkeys(names)), stock, config)
         added = objects.selected(objects.added(cell.arch), ours.tree, config) if on else []
         # Sparse is as slow as the compiler: what is added is checked in every cell, what is touched in one.
         plain = cell.variant == build.PLAIN and cell.compiler == compilers.GCC
@@ -145,12 +167,10 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
         def stock_says(names: list[str]) -> str:
             if not names:
                 return ""
-            _configure_as(unpatched, config, log)
-            try:
+            with _unpatched():
+                _configure_as(unpatched, config, log)
                 _prepare(unpatched, log)
                 return _compile(unpatched, names, sparse if plain else [], log)
-            except BuildFailed as error:
-                raise _Skipped(f"the unpatched tree does not build: {error}") from error
 
         try:
             if not sparse:
@@ -163,7 +183,7 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
         said["stock"] = stock_says(touched if whole else gates.suspects(said["ours"], ours.tree, touched))
         if any(LEFT_OUT.search(text) for text in said.values()):
             notes["no sparse"] = "the kernel's Makefile refuses this sparse"
-    built = gates.Built(cell, version, unpatched, ours, on, whole, touched, added, said, notes=notes)
+    built = gates.Built(cell, version, unpatched, ours, on, whole, touched, added, said, log, notes=notes)
     if cell.linked:
         built.linked = build.build(cell.kernel, cell.arch, True, cell.variant, "vmlinux")
     return built
@@ -179,18 +199,20 @@ def _judge(cell: Cell, log: pathlib.Path, result: Result, seed: int) -> None:
         raise _Skipped(old)
     built = _built(cell, log, seed)
     result.notes = built.notes
+    if "again" in result.notes:
+        result.digest = ""
     result.why = [f"{gate.__name__}: {problem}" for gate in gates.GATES for problem in gate(built)]
     result.state = FAILED if result.why else PASSED
 
 
 def run(cell: Cell, into: pathlib.Path, seed: int) -> Result:
-    """Run a cell; its result stands in the folder before, as "running", and after."""
+    """Run a cell; its result stands in the folder before, as "running", and after. What came of circumstances that pass has
+    no digest, and is not kept."""
     started = time.monotonic()
     out = cells.folder(cell)
     log = out / "cell.log"
     random = cell.arch.variants()[cell.variant].base == "randconfig"
-    again = ["./crash-stop", "matrix", *(["--kernel", cell.kernel] if cell.kernel not in apply.KERNELS else []),
-             *(["--seed", str(seed)] if random else []), "--again", cell.name]
+    again = cell.command(*(["--seed", str(seed)] if random else []))
     result = Result(cell.name, RUNNING, digest=digest(cell, seed), log=str(log), notes={"seed": seed} if random else {})
     try:
         with locks.held(out):
@@ -201,16 +223,19 @@ def run(cell: Cell, into: pathlib.Path, seed: int) -> Result:
                 _judge(cell, log, result, seed if random else 0)
             except NotHere as error:
                 result.state, result.why = SKIPPED, [error.needs]
+                result.digest = "" if isinstance(error, NotNow) else result.digest
             except _Skipped as error:
                 result.state, result.why = SKIPPED, [str(error)]
             except BuildFailed as error:
                 result.state, result.why = BROKEN, [str(error)]
+            except Killed as error:
+                result.state, result.why = CRASHED, [str(error)]
             except (Unusable, rules.RuleError, subprocess.CalledProcessError) as error:
-                result.state, result.why = BROKEN, [f"could not run: {error}"]
+                result.state, result.why, result.digest = BROKEN, [f"could not run: {error}"], ""
             except OSError as error:
                 if error.errno in FULL:
                     raise
-                result.state, result.why = BROKEN, [f"could not run: {error.filename}: {error.strerror}"]
+                result.state, result.why, result.digest = BROKEN, [f"could not run: {error.filename}: {error.strerror}"], ""
             if any("No space left on device" in why for why in result.why):
                 raise OSError(errno.ENOSPC, "No space left on device", str(out))
             result.seconds = round(time.monotonic() - started, 1)

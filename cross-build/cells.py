@@ -43,6 +43,11 @@ class Cell:
         """The same as a file's name."""
         return results.stem(self.name)
 
+    def command(self, *options: str) -> list[str]:
+        """What runs it again, from any folder."""
+        kernel = ["--kernel", str(pathlib.Path(self.kernel).resolve())] if self.kernel not in apply.KERNELS else []
+        return [str(archs.ROOT / "crash-stop"), "matrix", *kernel, *options, "--again", self.name]
+
     @property
     def linked(self) -> bool:
         """Is this the cell of its kernel and architecture whose kernel is linked?"""
@@ -51,13 +56,15 @@ class Cell:
 
     @property
     def default(self) -> bool:
-        """Does the matrix have it without --all? The newest kernel with gcc, and what every kernel and compiler must do."""
+        """Does the matrix have it without --all? The newest kernel with the architecture's first compiler, and what every
+        kernel and compiler must do where there is a backend."""
         if not self.arch.variants()[self.variant].default:
             return False
-        newest = self.kernel not in apply.KERNELS[:-1]
-        return newest and self.compiler == compilers.GCC or (
-            bool(self.arch.get("arch", "image")) and self.variant == (build.PLAIN if newest else "off")
-            and (newest or self.compiler == compilers.GCC))
+        newest, first = self.kernel not in apply.KERNELS[:-1], self.compiler == compilers.names(self.arch)[0]
+        if newest and first:
+            return True
+        return bool(self.arch.get("arch", "image")) and (
+            newest and self.variant == build.PLAIN or first and self.variant in (build.PLAIN, "off"))
 
 
 def every(kernels: list[str]) -> list[Cell]:
@@ -66,8 +73,8 @@ def every(kernels: list[str]) -> list[Cell]:
             for compiler in compilers.names(arch) for variant in arch.variants()]
 
 
-def choose(kernels: list[str], patterns: list[str], everything: bool, shard: str = "") -> list[Cell]:
-    """The cells that are asked for: by name or pattern, or the default ones; the K-th of N parts of them."""
+def choose(kernels: list[str], patterns: list[str], everything: bool) -> list[Cell]:
+    """The cells that are asked for: by name or pattern, or the default ones."""
     cells = every(kernels)
     if patterns:
         known = [c.name for c in cells]
@@ -77,12 +84,15 @@ def choose(kernels: list[str], patterns: list[str], everything: bool, shard: str
         cells = [c for c in cells if any(fnmatch.fnmatch(c.name, p) for p in patterns)]
     elif not everything:
         cells = [c for c in cells if c.default]
-    if shard:
-        k, _, n = shard.partition("/")
-        if not (k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
-            raise Unusable(f"--shard {shard}: give K/N, K from 1 to N")
-        cells = cells[int(k) - 1::int(n)]
     return cells
+
+
+def shard(text: str) -> tuple[int, int]:
+    """K and N of K/N; without, a run is all of itself."""
+    k, _, n = (text or "1/1").partition("/")
+    if not (k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
+        raise Unusable(f"--shard {text}: give K/N, K from 1 to N")
+    return int(k), int(n)
 
 
 def folder(cell: Cell) -> pathlib.Path:

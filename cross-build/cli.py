@@ -143,7 +143,9 @@ def audit_path(args: argparse.Namespace) -> int:
     for name in args.arch or list(known):
         arch = known[archs.choose("architecture", name, list(known))]
         packages.need(*packages.BASE, "binutils")
-        findings += audit.audit(build.build(args.kernel, arch, True))
+        found = audit.audit(build.build(args.kernel, arch, True))
+        print(found.said, flush=True)
+        findings += found.findings
     print(*findings, sep="\n", end="\n" if findings else "")
     print(f"the crash path reaches {f'what it must not, {len(findings)} findings' if findings else 'nothing that it must not'}")
     return EXIT_FAILED if findings else EXIT_HELD

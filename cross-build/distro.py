@@ -11,7 +11,7 @@ import tempfile
 import locks
 import packages
 from archs import Arch
-from errors import NotHere, Unusable
+from errors import NotHere, NotNow, Unusable
 from sources import CACHE, SUITES
 
 
@@ -37,7 +37,7 @@ def _fetch(version: str, port: str, flavour: str, path: pathlib.Path) -> None:
             deb = packages.download(package, SUITES[version], work, work / "apt", port)
             packages.run(["dpkg-deb", "-x", str(deb), str(work / "deb")])
         except Unusable as error:
-            raise NotHere(f"{package} of Debian's {port} could not be fetched: {error}") from error
+            raise NotNow(f"{package} of Debian's {port} could not be fetched: {error}") from error
         packed = work / f"deb/usr/src/{package}/config.{port}_none_{flavour}.xz"
         if not packed.exists():
             raise NotHere(f"{package} of Debian's {port} has no {packed.name}")

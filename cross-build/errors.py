@@ -20,11 +20,19 @@ class NotHere(Unusable):
         self.needs = needs or message
 
 
+class NotNow(NotHere):
+    """The same, where another day may have it."""
+
+
 class DidNotSurvive(NotHere):
     """A configuration symbol that was asked for and is not there."""
 
     def __init__(self, where: str, needs: str) -> None:
         super().__init__(f"{where}: {needs.split()[0]} was asked for and did not survive: {needs}", needs)
+
+
+class Killed(Unusable):
+    """A program was ended from outside: nothing is known of what it was to show."""
 
 
 class BuildFailed(Exception):

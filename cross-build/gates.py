@@ -15,6 +15,7 @@ import re
 import subprocess
 from collections.abc import Callable
 
+import audit
 import build
 import lint
 import objects
@@ -40,6 +41,7 @@ class Built:
     touched: list[str]
     added: list[str]
     said: dict[str, str]  # what compiling printed, "stock" and "ours"
+    log: pathlib.Path  # the cell's
     linked: build.Kernel | None = None
     notes: dict[str, object] = dataclasses.field(default_factory=dict)
 
@@ -114,6 +116,17 @@ def _mismatches(kernel: build.Kernel) -> set[str]:
     return {re.sub(r"\+?0x[0-9a-f]+", "", line) for line in said if "ection mismatch" in line}
 
 
+def crash_path(built: Built) -> list[str]:
+    """In the linked kernel the crash path reaches nothing that it must not, and its stack stays small."""
+    if not built.linked:
+        return []
+    found = audit.audit(built.linked)
+    with built.log.open("a") as log:  # several cells run at a time
+        print(found.said, file=log)
+    built.notes["stack"] = found.stack
+    return found.findings
+
+
 def style(built: Built) -> list[str]:
     """checkpatch --strict and kernel-doc are silent, once for each linked architecture."""
     return list(_style(built.cell.arch.folder.name)) if built.linked else []
@@ -126,4 +139,4 @@ def _style(arch: str) -> tuple[str, ...]:
     return tuple(lint.checkpatch(tree, files) + lint.kernel_doc(tree, files))
 
 
-GATES: tuple[Callable[[Built], list[str]], ...] = (warnings, identical, size, mismatches, style)
+GATES: tuple[Callable[[Built], list[str]], ...] = (warnings, identical, size, mismatches, crash_path, style)

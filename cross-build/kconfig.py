@@ -11,12 +11,13 @@ import pathlib
 import re
 import subprocess
 
+import sources
+
 
 def _blocks(tree: pathlib.Path, arch: str, name: str) -> list[str]:
     """What the tree says of a symbol, other architectures aside."""
-    places = [str(p) for p in tree.iterdir() if p.name != "arch" and p.name[0] != "."] + [str(tree / "arch" / arch)]
-    found = subprocess.run(["grep", "-rlsE", "--include=Kconfig*", rf"^[[:space:]]*(menu)?config {name}$", *places],
-                           capture_output=True, text=True).stdout.splitlines()
+    found = subprocess.run(["grep", "-rlsE", "--include=Kconfig*", rf"^[[:space:]]*(menu)?config {name}$",
+                            *map(str, sources.places(tree, arch))], capture_output=True, text=True).stdout.splitlines()
     ends = r"(?=^(?:\s*(?:menu)?config |menu|endmenu|if |endif|choice|endchoice|source|comment )|\Z)"
     return [block for path in found for block in
             re.findall(rf"^[ \t]*(?:menu)?config {name}\n.*?{ends}", pathlib.Path(path).read_text(), re.M | re.S)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import contextlib
 import pathlib
 import threading
 import time
@@ -49,14 +50,12 @@ class Progress:
             print(f"[{self._done:{width}}/{self._total}] {result.title}{seed} ... {since} {shown}{why}", flush=True)
 
 
-def kept(chosen: list[Cell], before: dict[str, Result], again: bool, failed: bool, seed: int) -> list[Result]:
+def kept(chosen: list[Cell], before: dict[str, Result], seed: int) -> list[Result]:
     """What an earlier run has shown of these cells and is still true."""
-    if again:
-        return []
     found = []
     for cell in chosen:
         one = before.get(cell.name)
-        if not one or one.state in (CRASHED, RUNNING) or not one.digest or (failed and one.state in BAD):
+        if not one or one.state in (CRASHED, RUNNING) or not one.digest:
             continue
         if one.digest == cellrun.digest(cell, int(str(one.notes.get("seed", 0))) if not seed else seed):
             found.append(one)
@@ -105,6 +104,12 @@ def _write(args: argparse.Namespace, found: list[Result]) -> None:
             files.whole(pathlib.Path(path), form(found))
 
 
+def _show(args: argparse.Namespace, found: list[Result]) -> int:
+    print(results.summary(found), flush=True)
+    _write(args, found)
+    return results.exit_code(found)
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the matrix, or merge what shards have written."""
     if args.jobs < 1:
@@ -113,25 +118,30 @@ def run(args: argparse.Namespace) -> int:
     if args.cell[:1] == ["merge"]:
         if not args.cell[1:]:
             raise Unusable("matrix merge: give the folders of results")
-        found = results.merge([pathlib.Path(f) for f in args.cell[1:]])
-        _write(args, found)
-        print(results.summary(found))
-        return results.exit_code(found)
+        return _show(args, results.merge([pathlib.Path(f) for f in args.cell[1:]]))
     kernels = args.kernel or list(apply.KERNELS)
     for kernel in kernels:
         if kernel not in apply.KERNELS and not pathlib.Path(kernel).is_dir():
             archs.choose("kernel", kernel, list(apply.KERNELS))
-    chosen = cells.choose(kernels, args.cell, args.all, args.shard)
+    every, (k, n) = cells.choose(kernels, args.cell, args.all or args.rerun_failed), cells.shard(args.shard)
+    chosen = results.dealt(every, k, n)
     if args.list:
         print(*(c.name for c in chosen), sep="\n")
         return EXIT_HELD
     into = pathlib.Path(args.results) if args.results else cells.FOLDER / "results"
     before = results.read(into, cells.FOLDER)
     if args.rerun_failed:
-        chosen = [c for c in chosen if c.name in before]
-    done = kept(chosen, before, args.again, args.rerun_failed, args.seed)
-    names = {one.cell for one in done}
-    todo = [c for c in chosen if c.name not in names]
+        if not before:
+            raise Unusable(f"{into}: has no results of an earlier run")
+        chosen = [c for c in chosen if c.name in before and before[c.name].state in BAD]
+        if not chosen:
+            print("nothing has failed")
+            return EXIT_HELD
+    else:
+        results.plan(into, [c.name for c in every], k, n, bool(args.cell) and not args.shard)
+    done = [] if args.again or args.rerun_failed else kept(chosen, before, args.seed)
+    names, there = [c.name for c in chosen], {one.cell for one in done}
+    todo = [c for c in chosen if c.name not in there]
     if done:
         print(f"{len(done)} of {len(chosen)} cells are as an earlier run has left them (--again runs them all)", flush=True)
     try:
@@ -143,12 +153,12 @@ def run(args: argparse.Namespace) -> int:
                 slurm.run(todo, into, args.jobs, args.seed, Progress(len(todo)))
             else:
                 _here(todo, into, args.jobs, args.seed or int(time.time()))
-    except KeyboardInterrupt:
-        print("interrupted; what is done is kept, start it again to go on", flush=True)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            print("interrupted; what is done is kept, start it again to go on", flush=True)
+        there = results.read(into, cells.FOLDER)
+        print(results.summary([there[name] for name in names if name in there]), flush=True)
+        with contextlib.suppress(OSError):  # of a full disk, which has ended the run
+            _write(args, results.of(names, there))
         raise
-    finally:
-        after = results.read(into, cells.FOLDER) if into.is_dir() else {}
-        found = [after[c.name] for c in chosen if c.name in after]
-        _write(args, found)
-        print(results.summary(found), flush=True)
-    return results.exit_code(found)
+    return _show(args, results.of(names, results.read(into, cells.FOLDER)))

@@ -13,6 +13,7 @@ import apply
 import locks
 import packages
 import rules
+import sources
 from archs import ROOT, Arch
 
 # How the names of the trees end.
@@ -26,23 +27,46 @@ def added(arch: Arch) -> list[str]:
             for p in sorted(folder.glob("*.c")) if not p.stem.endswith("_test")]
 
 
+def _changed(arch: Arch, version: str) -> set[str]:
+    """The existing files of a kernel that the rules change on this architecture."""
+    files = {rule.file_in(version) for folder in (ROOT / "kernel", arch.folder) for path in folder.glob("*.cocci")
+             for rule in rules.load(path, path.name)}
+    return {f for f in files if f and not f.startswith("tools/")}
+
+
 def touched(arch: Arch, version: str) -> list[str]:
     """The objects of existing files that the rules change on this architecture."""
-    files = [rule.file_in(version) for folder in (ROOT / "kernel", arch.folder) for path in folder.glob("*.cocci")
-             for rule in rules.load(path, path.name)]
-    return sorted({f[:-2] + ".o" for f in files if f and f.endswith(".c") and not f.startswith("tools/")})
+    return sorted(f[:-2] + ".o" for f in _changed(arch, version) if f.endswith(".c"))
+
+
+def including(arch: Arch, version: str, tree: pathlib.Path) -> list[str]:
+    """The objects of files that include a header which the rules change; what includes it through another one is not looked for."""
+    headers = {re.sub(r"^(arch/\w+/)?include/(uapi/)?", "", f) for f in _changed(arch, version) if f.endswith(".h")}
+    if not headers:
+        return []
+    line = rf"^#[[:space:]]*include[[:space:]]*<(uapi/)?({'|'.join(map(re.escape, sorted(headers)))})>"
+    found = subprocess.run(["grep", "-rlE", "--include=*.c", line, *map(str, sources.places(tree, arch.folder.name))],
+                           capture_output=True, text=True).stdout.splitlines()
+    names = [str(pathlib.Path(path).relative_to(tree)) for path in found]
+    # Of asm-offsets.c a header is made.
+    return sorted(n[:-2] + ".o" for n in names if not n.startswith(("tools/", "samples/", "scripts/")) and "/asm-offsets" not in n)
 
 
 def selected(objects: list[str], tree: pathlib.Path, config: str) -> list[str]:
-    """Those of the objects that this configuration has, as far as their Makefiles say."""
+    """Those of the objects that this configuration has, as far as the Makefiles say, of their folders too."""
+
+    def has(folder: str, base: str) -> bool:
+        texts = [path.read_text() for name in ("Makefile", "Kbuild") if (path := tree / folder / name).exists()]
+        lines = re.sub(r"\\\n", " ", "\n".join(texts)).splitlines()
+        found = [m for line in lines if base in line.split()
+                 for m in [re.match(r"\s*([\w-]+)-(?:\$\((\w+)\)|y|objs)\s*[:+]?=", line)] if m]
+        # What an object consists of is there when the object is.
+        return not found or any((not m[2] or re.search(rf"^{m[2]}=[ym]$", config, re.M))
+                                and (m[1] == "obj" or f"{m[1]}.o" == base or has(folder, f"{m[1]}.o")) for m in found)
 
     def there(name: str) -> bool:
-        folder, base = name.rsplit("/", 1)
-        path = tree / folder / "Makefile"
-        lines = re.sub(r"\\\n", " ", path.read_text()).splitlines() if path.exists() else []
-        symbols = [m[1] for line in lines if base in line.split()
-                   for m in [re.match(r"\s*[\w-]+-(?:\$\((\w+)\)|y|objs)\s*[:+]?=", line)] if m]
-        return not symbols or any(not s or re.search(rf"^{s}=[ym]$", config, re.M) for s in symbols)
+        folder, _, base = name.rstrip("/").rpartition("/")
+        return not folder or has(folder, base + "/" * name.endswith("/")) and there(f"{folder}/")
 
     return [name for name in objects if there(name)]
 

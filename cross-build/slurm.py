@@ -14,12 +14,10 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-import apply
 import cells
 import files
 import packages
 import results
-from archs import ROOT
 from cells import Cell
 from errors import Unusable
 from results import CRASHED, RUNNING, Result
@@ -32,9 +30,8 @@ POLL_S = 1
 
 def script(todo: list[Cell], into: pathlib.Path, seed: int) -> str:
     """What a task runs: its own cell, by number."""
-    words = [str(ROOT / "crash-stop"), "matrix", "--again", "--results", str(into)]
-    words += ["--seed", str(seed)] if seed else []
-    lines = [shlex.join(words + (["--kernel", c.kernel] if c.kernel not in apply.KERNELS else []) + [c.name]) for c in todo]
+    options = ["--results", str(into), *(["--seed", str(seed)] if seed else [])]
+    lines = [shlex.join(cell.command(*options)) for cell in todo]
     cases = "\n".join(f"{number}) exec {line} ;;" for number, line in enumerate(lines))
     return f"#!/bin/sh\nexport XDG_CACHE_HOME={shlex.quote(os.environ.get('XDG_CACHE_HOME', ''))}\n" \
            f'case "$SLURM_ARRAY_TASK_ID" in\n{cases}\nesac\n'
@@ -70,8 +67,11 @@ def run(todo: list[Cell], into: pathlib.Path, jobs: int, seed: int, progress: "P
         except BaseException:
             subprocess.run(["scancel", number.split(";")[0]], capture_output=True)
             raise
+    found = results.read(into, cells.FOLDER)
     for cell in (c for c in todo if c.name in left):
-        log = f"{into}/slurm-{todo.index(cell)}.log"
-        one = Result(cell.name, CRASHED, ["Slurm ended its task without a result"], log=log)
-        results.write(into, one)
+        one = found.get(cell.name)
+        if not one or one.why == [results.KILLED]:
+            log = f"{into}/slurm-{todo.index(cell)}.log"
+            one = Result(cell.name, CRASHED, ["Slurm ended its task without a result"], log=log)
+            results.write(into, one)
         progress.show(one)

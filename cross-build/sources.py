@@ -70,6 +70,11 @@ def find(kernel: str) -> tuple[str, pathlib.Path]:
     return "dir-" + re.sub(r"\W+", "-", str(source)).strip("-"), source
 
 
+def places(tree: pathlib.Path, arch: str) -> list[pathlib.Path]:
+    """What of a tree an architecture may be built from: all but the others."""
+    return [p for p in tree.iterdir() if p.name != "arch" and p.name[0] != "."] + [tree / "arch" / arch]
+
+
 def _make(source: pathlib.Path, copy: pathlib.Path, patched: bool, again: bool) -> None:
     """Make the tree to build what it has to be."""
     if again or not copy.exists():

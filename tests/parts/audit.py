@@ -20,6 +20,7 @@ def crash_path(args: argparse.Namespace) -> Results:
     for arch in native(args):
         for kernel in scenarios.options_of(arch)["kernel"] if args.all or args.arch else SLICE:
             name = f"{arch.name} {kernel}: the crash path"
-            findings = audit.audit(build.build(kernel, arch, True))
-            results += [(name, f) for f in findings] or [(f"{name} reaches nothing that it must not", "")]
+            found = audit.audit(build.build(kernel, arch, True))
+            print(found.said, flush=True)
+            results += [(name, f) for f in found.findings] or [(f"{name} reaches nothing that it must not", "")]
     return results

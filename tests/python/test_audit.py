@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The audit of the crash path on small disassemblies, whole and with something wrong."""
 
+import contextlib
+import io
 import pathlib
 import re
 import tempfile
 import unittest
+import unittest.mock as mock
 
 import paths
 import archs
+import audit
 import audit_data
+import build
 import image
 from audit import Walk
 from errors import Unusable
@@ -115,6 +120,13 @@ class Finds(unittest.TestCase):
         self.assertEqual(findings({"helper": "jne helper.cold; ret", "helper.cold": "call ktime_get; jmp helper+1"}),
                          [f"reaches clock: {CLIMBS} -> helper -> ktime_get"])
 
+    def test_a_lock_that_a_stopped_cpu_may_hold(self) -> None:
+        known = re.search(r"^\[forbidden unbounded lock\]\n(?:.+\n)+", (paths.ROOT / "kernel/crash_stop.audit").read_text(), re.M)[0]
+        locks = {name: "ret" for name in ("_raw_spin_lock", "_raw_spin_lock_irqsave", "_raw_spin_trylock")}
+        for name, found in (("_raw_spin_trylock", []), ("_raw_spin_lock", [f"reaches unbounded lock: {CLIMBS} -> helper -> _raw_spin_lock"]),
+                            ("_raw_spin_lock_irqsave", [f"reaches unbounded lock: {CLIMBS} -> helper -> _raw_spin_lock_irqsave"])):
+            self.assertEqual(findings({"helper": f"call {name}; ret", **locks}, f"{DATA}\n{known}"), found)
+
     def test_behind_a_boundary_nothing_counts(self) -> None:
         self.assertEqual(findings({"_printk": "call mutex_lock; ret"}), [])
 
@@ -170,6 +182,24 @@ class Finds(unittest.TestCase):
     def test_what_ends_no_recursion(self) -> None:
         stale = DATA + "\n[once helper]\nfunctions = helper\ncontract = K14\nwhy = counted\n"
         self.assertEqual(findings({}, stale), ["test.audit: [once helper] ends no recursion"])
+
+
+class Kernel(unittest.TestCase):
+    """A kernel that was built."""
+
+    def test_what_came_of_it_is_returned_and_written(self) -> None:
+        walk = walked({**SLEEPS, **FINE, "helper": "call mutex_lock; ret"})
+        with tempfile.TemporaryDirectory() as folder:
+            tmp = pathlib.Path(folder)
+            kernel = build.Kernel("7.3", "7.3", True, "plain", ARCHS["x86_64"], tmp, tmp / "out")
+            with mock.patch.multiple(audit, CACHE=tmp, Walk=mock.Mock(return_value=walk), hooks_of=mock.DEFAULT), \
+                    mock.patch.object(image.Image, "read"), contextlib.redirect_stdout(io.StringIO()) as said:
+                found = audit.audit(kernel)
+            report = (tmp / "logs/audit-out.txt").read_text()
+        self.assertEqual(found.findings, [f"reaches sleeping function: {CLIMBS} -> helper -> mutex_lock"])
+        self.assertEqual((found.stack, said.getvalue()), (16 + 72 + 8, ""))
+        self.assertRegex(found.said, "^x86_64, Linux 7.3 patched: 4 functions reached, 1 boundaries .*\n +96 bytes of stack, owner: panic")
+        self.assertIn(f"findings\n  {found.findings[0]}\n", report)
 
 
 class Stack(unittest.TestCase):

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A bad day: the kernel does not build, QEMU is missing or dies, configuration gets lost."""
 
+import contextlib
 import errno
 import os
 import pathlib
+import shutil
+import subprocess
 import tempfile
 import unittest
 import unittest.mock
@@ -11,9 +14,10 @@ import unittest.mock
 import paths
 import archs
 import build
+import cellrun
 import packages
 import qemu
-from errors import BuildFailed, Unusable
+from errors import BuildFailed, Killed, Unusable
 
 ARCH = archs.load()["x86_64"]
 
@@ -36,6 +40,37 @@ class Build(unittest.TestCase):
         with self.assertRaisesRegex(BuildFailed, r"7\.3 patched x86_64 does not build: panic.c:7: error: boom \(log: "):
             build.make(self.kernel, "bzImage", log=self.log)
 
+    def test_a_make_that_asks_does_not_wait_for_an_answer(self) -> None:
+        (self.tree / "Makefile").write_text("bzImage:\n\t@! read answer\n")
+        ours, (end, other) = os.dup(0), os.pipe()
+        os.write(other, b"y\n")
+        os.dup2(end, 0)
+        try:
+            build.make(self.kernel, "bzImage", log=self.log)
+        finally:
+            os.dup2(ours, 0)
+            for one in (ours, end, other):
+                os.close(one)
+
+    def test_a_make_that_is_killed_shows_nothing(self) -> None:
+        for recipe, by in (("kill -9 $$PPID", "SIGKILL"), ("kill -2 $$PPID $$$$", "SIGINT"),
+                           ("kill -9 $$$$", r"make: \*\*\* \[Makefile:2: bzImage\] Killed"),
+                           ("echo 'gcc: fatal error: Killed signal terminated program cc1'; exit 1", "gcc: fatal error: Killed .* cc1"),
+                           ("(exit 137)", "make: .* Error 137")):
+            with self.subTest(recipe):
+                (self.tree / "Makefile").write_text(f"bzImage:\n\t@{recipe}\n")
+                with self.assertRaisesRegex(Killed, rf"7\.3 patched x86_64: make was ended: {by} \(log: "):
+                    build.make(self.kernel, "bzImage", log=self.log)
+
+    def test_what_a_killed_program_leaves_behind(self) -> None:
+        for said in ("collect2: fatal error: ld terminated with signal 9 [Killed]", "make[3]: *** [a:2: b.o] Terminated",
+                     "clang-19: error: unable to execute command: Killed", "cc1: out of memory allocating 65536 bytes after a total of 9",
+                     "as: Cannot allocate memory"):
+            self.assertEqual(build.killed(2, f"  CC b.o\n{said}\nmake: *** [c] Error 2\n"), said)
+        for said in ("gcc: internal compiler error: Segmentation fault signal terminated program cc1", "make: *** [a:2: b.o] Error 1",
+                     'a.c:1:9: error: "out of memory"', "b.c: In function Killed"):
+            self.assertEqual(build.killed(2, f"{said}\n"), "", said)
+
     def test_what_an_object_takes_in_is_never_that_of_another_build(self) -> None:
         packages.need("gcc", "ccache")
         (self.tree / "Makefile").write_text("bzImage:\n\t$(CC) -Wp,-MMD,p.d -c -o p.o p.S\n\t$(CC) -Wp,-MMD,q.d -c -o q.o q.c\n")
@@ -47,6 +82,21 @@ class Build(unittest.TestCase):
                 build.make(self.kernel, "bzImage", log=self.log)
                 for name in ("p.o", "q.o"):
                     self.assertIn(kernel, (self.tree / name).read_bytes())
+
+    def test_a_compiler_with_and_without_ccache(self) -> None:
+        (self.tree / "q.c").write_text("int q;\n")
+        (self.tree / "cc").write_text('#!/bin/sh\necho "cc $@"\n')
+        (self.tree / "grep").symlink_to(shutil.which("grep"))
+        (self.tree / "cc").chmod(0o755)
+        line = ["/bin/sh", str(paths.ROOT / "cross-build/cached.sh"), "cc", "-c", "q.c"]
+
+        def said() -> str:
+            return subprocess.run(line, cwd=self.tree, env={"PATH": str(self.tree)}, capture_output=True, text=True, check=True).stdout
+
+        self.assertEqual(said(), "cc -c q.c\n")
+        (self.tree / "ccache").write_text('#!/bin/sh\necho "$CCACHE_DEPEND: $@"\n')
+        (self.tree / "ccache").chmod(0o755)
+        self.assertEqual(said(), "1: cc -c q.c\n")
 
     def test_a_folder_that_begins_with_another_has_its_own_commands(self) -> None:
         command, other = self.kernel.out / "tools/.exec.o.cmd", self.tree / "other"
@@ -69,6 +119,7 @@ class Build(unittest.TestCase):
                 "make[2]: *** [Makefile:9: b.o] Error 1\nc.c:2: error: incompatible types\nmake: *** [all] Error 2\n")
         self.assertEqual(build.first_error(said), "b.h:3:50: error: expected identifier")
         for text, wanted in (("ld: failed\nmake: *** [vmlinux] Error 1\n", "make: *** [vmlinux] Error 1"), ("Killed\n", "make failed"),
+                             ("make: *** No rule to make target 'x'.  Stop.\n", "make: *** No rule to make target 'x'.  Stop."),
                              ("cc1: error: x.s: No space left on device\n", "cc1: error: x.s: No space left on device")):
             self.assertEqual(build.first_error(text), wanted)
 
@@ -88,6 +139,28 @@ class Build(unittest.TestCase):
         (self.tree / "Kconfig").write_text("config SMP\n\tbool\n")
         with self.assertRaisesRegex(Unusable, "CONFIG_SMP was asked for and did not survive"):
             build.configure(self.kernel, self.log)
+
+
+    def test_a_configuration_that_was_killed_is_made_again(self) -> None:
+        half = "echo half > $(O)/.config; ! test -e kill || kill -9 $$PPID $$$$"
+        (self.tree / "Makefile").write_text(f"olddefconfig:\n\t@cp $(O)/.config full; {half}; cp full $(O)/.config\n"
+                                            f"allnoconfig:\n\t@{half}; cp $(KCONFIG_ALLCONFIG) $(O)/.config\n")
+        (self.tree / "Kconfig").write_text("")
+
+        def configured(text: str, kill: bool, way: str) -> str:
+            """What there is after a configuration that may be killed."""
+            (self.tree / "kill").touch() if kill else (self.tree / "kill").unlink(missing_ok=True)
+            with unittest.mock.patch.object(build, "fragment", return_value=text), \
+                    self.assertRaises(Killed) if kill else contextlib.nullcontext():
+                build.configure(self.kernel, self.log) if way == "asked for" else cellrun._configure_as(self.kernel, text, self.log)
+            return (self.kernel.out / ".config").read_text()
+
+        one, other = "CONFIG_ONE=y\n", "CONFIG_OTHER=y\n"
+        for way in ("asked for", "as another one was"):
+            with self.subTest(way):
+                self.assertEqual(configured(one, False, way), one)
+                self.assertEqual([configured(text, text == other, way) for text in (other, one, other)], ["half\n", one, "half\n"])
+                self.assertEqual(configured(other, False, way), other)
 
 
 class Qemu(unittest.TestCase):

@@ -5,7 +5,9 @@ import argparse
 import contextlib
 import errno
 import io
+import json
 import lzma
+import os
 import pathlib
 import re
 import signal
@@ -18,20 +20,27 @@ import unittest.mock as mock
 import xml.etree.ElementTree as xml
 
 import paths
+import apply
 import archs
+import audit
 import build
 import cellrun
 import cells
 import compilers
 import distro
+import files
 import gates
 import kconfig
 import locks
 import matrix
 import objects
 import results
-from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, NotHere, Unusable
+import slurm
+from errors import EXIT_BUILD, EXIT_FAILED, EXIT_HELD, EXIT_SKIPPED, BuildFailed, Killed, NotHere, NotNow, Unusable
 from results import Result
+
+
+DIGEST = cellrun.digest
 
 
 class Folder(unittest.TestCase):
@@ -48,14 +57,14 @@ class Cells(unittest.TestCase):
 
     def test_shards_are_the_whole_and_do_not_overlap(self) -> None:
         whole = [c.name for c in cells.choose(["7.3"], [], True)]
-        parts = [c.name for k in (1, 2, 3) for c in cells.choose(["7.3"], [], True, f"{k}/3")]
+        parts = [name for k in (1, 2, 3) for name in results.dealt(whole, k, 3)]
         self.assertEqual(sorted(parts), sorted(whole))
         self.assertEqual(len(set(whole)), len(whole))
 
     def test_shards_that_are_none(self) -> None:
         for shard in ("0/3", "4/3", "1", "a/b", "1/0"):
             with self.subTest(shard=shard), self.assertRaisesRegex(Unusable, f"--shard {shard}: give K/N"):
-                cells.choose(["7.3"], [], True, shard)
+                cells.shard(shard)
 
     def test_unknown_cells_list_the_near_ones(self) -> None:
         with self.assertRaisesRegex(Unusable, "7.3/arm46/gcc/plain: unknown cell; known: 7.3/arm64/gcc/plain"):
@@ -64,13 +73,73 @@ class Cells(unittest.TestCase):
     def test_every_architecture_is_in_the_default(self) -> None:
         self.assertEqual({c.arch.name for c in cells.choose(["7.3"], [], False)}, set(archs.compiled()))
 
+    def test_every_kernel_is_in_the_default_with_and_without_the_layer(self) -> None:
+        found = [c for c in cells.choose(list(apply.KERNELS), [], False) if c.arch.name in archs.load()]
+        for kernel in apply.KERNELS[:-1]:
+            self.assertEqual(sorted(c.name for c in found if c.kernel == kernel),
+                             sorted(f"{kernel}/{a}/gcc/{v}" for a in archs.load() for v in ("off", "plain")))
+        self.assertEqual(sorted(c.name for c in found if c.compiler == "clang"), sorted(f"7.3/{a}/clang/plain" for a in archs.load()))
+        self.assertEqual({c.kernel for c in found if c.linked}, {"7.3"})
+
+    def test_32_bit_kernels_with_one_cpu_and_with_more(self) -> None:
+        for name, smp in (("7.3/ppc32/gcc/smp", "y"), ("7.3/i386/gcc/up", "n")):
+            cell = cells.choose(["7.3"], [name], False)[0]
+            self.assertTrue(cell.default and not cell.linked)
+            self.assertIn(f"CONFIG_SMP={smp}\n", build.fragment(cell.arch, cell.variant))
+            self.assertEqual(cell.arch.variants()[cell.variant].base, "defconfig")
+
+    def test_an_architecture_without_gcc(self) -> None:
+        arch = archs.load()["arm"]
+        with mock.patch.object(compilers, "names", return_value=["clang"]):
+            self.assertEqual([cells.Cell(k, arch, "clang", v).default for k, v in (("7.3", "rt"), ("7.3", "kasan"), ("6.1", "rt"))],
+                             [True, False, False])
+
     def test_one_cell_of_each_kernel_and_architecture_is_linked(self) -> None:
         linked = [(c.kernel, c.arch.name) for c in cells.choose(["7.3"], [], True) if c.linked]
         self.assertEqual(sorted(linked), sorted(("7.3", a) for a in archs.load()))
 
+    def test_the_command_of_a_cell_is_good_in_every_folder(self) -> None:
+        with tempfile.TemporaryDirectory() as tmp, contextlib.chdir(tmp):
+            pathlib.Path("linux").mkdir()
+            cell = cells.choose(["linux"], ["*/arm/gcc/off"], False)[0]
+            words = cell.command("--seed", "7")
+            kernel = str(pathlib.Path("linux").resolve())
+            label = "dir-" + re.sub(r"\W+", "-", kernel[1:])
+        self.assertEqual(words, [str(paths.ROOT / "crash-stop"), "matrix", "--kernel", kernel, "--seed", "7", "--again",
+                                 f"{label}/arm/gcc/off"])
+        self.assertIn(f"0) exec {' '.join(cells.choose(['7.3'], ['*/arm/gcc/off'], False)[0].command('--results', '/r'))} ;;",
+                      slurm.script(cells.choose(["7.3"], ["*/arm/gcc/off"], False), pathlib.Path("/r"), 0))
+
     def test_what_is_only_compiled_is_not_booted(self) -> None:
         self.assertNotIn("mips", archs.load())
         self.assertIn("mips", archs.compiled())
+
+
+class Digest(unittest.TestCase):
+    """What a result depends on."""
+
+    def changed(self, name: str, *files: str) -> list[str]:
+        """The files that another text of which is another digest of a cell."""
+        cell, read = cells.choose(["7.3"], [f"7.3/{name}"], False)[0], pathlib.Path.read_text
+
+        def digest(other: str = "") -> str:
+            def text(path: pathlib.Path, *args: object, **more: object) -> str:
+                return read(path, *args, **more) + "other" * (str(path) == str(paths.ROOT / other))
+
+            with mock.patch.object(pathlib.Path, "read_text", text), mock.patch("compilers.version", return_value="12.2.0"):
+                return cellrun.digest(cell, 0)
+
+        as_it_is = digest()
+        return [file for file in files if digest(file) != as_it_is]
+
+    def test_data_and_code(self) -> None:
+        always = [f"cross-build/{n}.py" for n in ("apply", "cellrun", "gates", "rules", "tools")]
+        always += ["cross-build/config/variants.conf", "arch/arm64/crash_stop.conf"]
+        linked = [f"cross-build/{n}.py" for n in ("audit", "audit_data", "image", "lint")]
+        linked += ["kernel/crash_stop.audit", "arch/arm64/crash_stop.audit"]
+        never = ["cross-build/files.py", "arch/arm/crash_stop.conf", "arch/arm/crash_stop.audit"]
+        self.assertEqual(self.changed("arm64/gcc/plain", *always, *linked, *never), always + linked)
+        self.assertEqual(self.changed("arm64/gcc/off", *always, *linked, *never), always)
 
 
 class Distro(Folder):
@@ -94,6 +163,11 @@ class Distro(Folder):
         self.assertEqual(self.fetch(arch, ("config.ppc64el_none_powerpc64le.xz",)), "CONFIG_SMP=y\n")
         self.assertEqual(self.fetch(arch, ()), "CONFIG_SMP=y\n")
         self.assertEqual([p.name for p in (self.tmp / "configs").iterdir() if p.is_file()], ["7.3-ppc64el-powerpc64le"])
+
+    def test_what_cannot_be_fetched_may_be_there_another_day(self) -> None:
+        with mock.patch("distro.CACHE", self.tmp), mock.patch("packages.download", side_effect=Unusable("offline")), \
+                self.assertRaisesRegex(NotNow, "linux-config-7.3 of Debian's arm64 could not be fetched: offline"):
+            distro.config("7.3", archs.load()["arm64"])
 
     def test_what_cannot_be_had_is_said(self) -> None:
         for name, why in (("s390", "has no config.s390x_none_s390x.xz"), ("mips", "Debian has no kernel for mips")):
@@ -125,6 +199,37 @@ class Begins(Folder):
             self.assertEqual(begins(other_compiler) + begins(same, "patched"), [])
 
 
+class Unpatched(Folder):
+    """What the unpatched tree cannot do either."""
+
+    def configured(self, *sides: str, then: type[Exception] = BuildFailed) -> None:
+        """A cell of which only these sides can be configured, and which cannot be compiled; what becomes of the unpatched tree then."""
+        def configure(kernel: build.Kernel, log: pathlib.Path, seed: int) -> None:
+            if kernel.out.name not in sides:
+                raise BuildFailed(f"{kernel.out.name}: no target")
+            (kernel.out / ".config").write_text("\nCONFIG_CRASH_STOP=y\n")
+
+        cell = cells.choose(["6.1"], ["6.1/loongarch/clang/defconfig"], False)[0]
+        with mock.patch.object(cells, "FOLDER", self.tmp / "matrix"), mock.patch("build.configure", configure), \
+                mock.patch("sources.using", lambda kernel, patched: contextlib.nullcontext(("6.1", self.tmp))), \
+                mock.patch("build.make", side_effect=[BuildFailed("boom"), then("boom")]), mock.patch.object(objects, "selected", return_value=["a.o"]):
+            cellrun._built(cell, self.tmp / "log", 0)
+
+    def test_it_is_not_blamed_on_us(self) -> None:
+        with self.assertRaisesRegex(cellrun._Skipped, "the unpatched tree does not build: stock: no target"):
+            self.configured()
+        with self.assertRaisesRegex(cellrun._Skipped, "the unpatched tree does not build: boom"):
+            self.configured("patched", "stock")
+
+    def test_what_is_ours_is(self) -> None:
+        with self.assertRaisesRegex(BuildFailed, "^patched: no target"):
+            self.configured("stock")
+
+    def test_what_is_killed_is_nobodys(self) -> None:
+        with self.assertRaises(Killed):
+            self.configured("patched", "stock", then=Killed)
+
+
 class Sparse(Folder):
     """Which sparse checks a cell."""
 
@@ -144,6 +249,17 @@ class Sparse(Folder):
 
     def test_a_newer_one_where_that_does_not_know_the_flags(self) -> None:
         self.assertEqual(self.choose("old"), (["new"], {}))
+
+    def test_one_that_is_killed_is_not_refused(self) -> None:
+        with mock.patch("build.make", side_effect=Killed("make was ended")), self.assertRaises(Killed), \
+                mock.patch("tools.commands", return_value=iter((["old"], ["new"]))):
+            cellrun._sparse(cells.choose(["7.3"], ["7.3/arm/gcc/plain"], False)[0], mock.Mock(), {}, self.tmp / "log")
+
+    def test_none_today_is_said_and_tried_again(self) -> None:
+        notes: dict[str, object] = {}
+        with mock.patch("tools.commands", side_effect=Unusable("go online once")):
+            cellrun._sparse(cells.choose(["7.3"], ["7.3/arm/gcc/plain"], False)[0], mock.Mock(), notes, self.tmp / "log")
+        self.assertEqual(notes, {"no sparse": "go online once", "again": True})
 
     def test_none_is_said(self) -> None:
         self.assertEqual(self.choose("old", "new"), ([], {"no sparse": "no sparse takes what this kernel gives to it"}))
@@ -191,7 +307,7 @@ class Gates(Folder):
                 subprocess.run(gcc, input=text, text=True, check=True)
             sides[side] = build.Kernel("7.3", "7.3", side == "ours", "off", arch, self.tmp / f"{side}-tree", out)
         return gates.Built(cells.Cell("7.3", arch, "gcc", "off"), "7.3", sides["stock"], sides["ours"], on, True,
-                           ["panic.o"], ["added.o"] if on else [], {"stock": "", "ours": ""})
+                           ["panic.o"], ["added.o"] if on else [], {"stock": "", "ours": ""}, self.tmp / "cell.log")
 
     def test_identical_objects_and_others(self) -> None:
         self.assertEqual(gates.identical(self.built("int f(void) { return 1; }", "int f(void) { return 1; }\n\n")), [])
@@ -222,6 +338,63 @@ class Gates(Folder):
         built.whole = False
         self.assertEqual(gates.size(built), [])
 
+    def modpost(self, kernel: build.Kernel, script: str) -> None:
+        """What checks a linked kernel's sections, and what it says."""
+        path = kernel.out / "scripts/mod/modpost"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def test_a_new_section_mismatch(self) -> None:
+        built = self.built("", "")
+        self.assertEqual(gates.mismatches(built), [])
+        built.linked = built.ours
+        says = "echo 'WARNING: modpost: vmlinux: section mismatch in reference: {}+0x{} (section: .text) -> g (section: .init.text)' >&2"
+        self.modpost(built.stock, says.format("old", 10))
+        self.modpost(built.ours, "echo 'vmlinux: nothing wrong'")
+        with mock.patch("build.build", return_value=built.stock) as stock:
+            self.assertEqual(gates.mismatches(built), [])
+            stock.assert_not_called()
+            self.modpost(built.ours, f"{says.format('old', 20)}; {says.format('crash_stop_cpus', 8)}")
+            self.assertEqual(gates.mismatches(built), ["WARNING: modpost: vmlinux: section mismatch in reference: crash_stop_cpus "
+                                                       "(section: .text) -> g (section: .init.text)"])
+            stock.assert_called_once_with("7.3", built.cell.arch, False, "off", "vmlinux")
+
+    def test_a_modpost_that_fails(self) -> None:
+        built = self.built("", "")
+        built.linked = built.ours
+        self.modpost(built.ours, "echo 'FATAL: modpost: vmlinux.o: no such file' >&2; exit 1")
+        with self.assertRaisesRegex(Unusable, f"{built.ours.out}: modpost: FATAL: modpost: vmlinux.o: no such file"):
+            gates.mismatches(built)
+
+    def test_bad_style_is_said_for_a_linked_architecture(self) -> None:
+        checkpatch = 'for (grep { -f } @ARGV) { open F, $_; print "WARNING: $_: style\n" if <F> =~ /ugly/ }'
+        doc = '#!/bin/sh\nfor f; do ! grep -sq undocumented "$f" || echo "${f##*/}:1: warning: no description"; done'
+        for name, text in (("kernel/a.c", "fine"), ("arch/x86/kernel/b.c", "ugly"), ("arch/arm/kernel/c.c", "ugly"),
+                           ("include/linux/d.h", "undocumented"), ("scripts/checkpatch.pl", checkpatch), ("scripts/kernel-doc", doc)):
+            (self.tmp / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.tmp / name).write_text(text)
+        (self.tmp / "scripts/kernel-doc").chmod(0o755)
+        self.addCleanup(gates._style.cache_clear)
+        gates._style.cache_clear()
+        built = self.built("", "")
+        with mock.patch("lint.ROOT", self.tmp), mock.patch("sources.pristine", return_value=self.tmp):
+            self.assertEqual(gates.style(built), [])
+            built.linked = built.ours
+            self.assertEqual(gates.style(built), ["WARNING: arch/x86/kernel/b.c: style", "d.h:1: warning: no description"])
+
+    def test_the_crash_path_of_a_linked_kernel(self) -> None:
+        built = self.built("", "")
+        self.assertEqual(gates.crash_path(built), [])
+        built.linked = built.ours
+        found = audit.Audit(["reaches allocator: panic -> kmalloc"], deepest=[("owner", 700, []), ("stop signal", 900, [])],
+                            said="80 functions reached")
+        with mock.patch.object(audit, "audit", return_value=found), contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(gates.crash_path(built), found.findings)
+        self.assertEqual((said.getvalue(), built.log.read_text()), ("", "80 functions reached\n"))
+        self.assertEqual(built.notes, {"stack": 900})
+        self.assertIn(gates.crash_path, gates.GATES)
+
     def test_the_unpatched_objects_whose_warnings_have_to_be_known(self) -> None:
         touched = ["kernel/panic.o", "kernel/exit.o", "kernel/cpu.o"]
         for said, wanted in (("", []), (f"{self.tmp}/kernel/exit.c:7:1: warning: old\n", touched[1:2]),
@@ -248,6 +421,26 @@ class Gates(Folder):
         names = ["kernel/panic.o", "kernel/kexec_core.o", "kernel/elsewhere.o"]
         self.assertEqual(objects.selected(names, self.tmp, ""), ["kernel/panic.o", "kernel/elsewhere.o"])
         self.assertEqual(objects.selected(names, self.tmp, "CONFIG_KEXEC_CORE=y\n"), names)
+
+    def test_objects_in_folders_that_a_configuration_does_not_have(self) -> None:
+        for name, text in (("drivers/Makefile", "obj-y += acpi/\n"), ("drivers/acpi/Makefile", "obj-$(CONFIG_APEI) += apei/\n"),
+                           ("drivers/acpi/apei/Kbuild", "obj-$(CONFIG_GHES) += erst.o whole.o\nwhole-y := ghes.o\n")):
+            (self.tmp / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.tmp / name).write_text(text)
+        names = ["drivers/acpi/apei/erst.o", "drivers/acpi/apei/ghes.o", "drivers/acpi/apei/other.o"]
+        for config, wanted in (("CONFIG_APEI=y\nCONFIG_GHES=y\n", names), ("CONFIG_APEI=y\n", names[2:]), ("CONFIG_GHES=y\n", [])):
+            self.assertEqual(objects.selected(names, self.tmp, config), wanted, config)
+
+    def test_objects_that_include_what_is_changed(self) -> None:
+        arm64, x86 = archs.load()["arm64"], archs.load()["x86_64"]
+        for name, text in (("drivers/acpi/apei/ghes.c", "# include <linux/arm_sdei.h>\n"), ("kernel/a.c", "#include <uapi/linux/arm_sdei.h>\n"),
+                           ("arch/arm64/kernel/sdei.c", "#include <linux/arm_sdei.h>\n"), ("arch/arm64/kernel/asm-offsets.c", "#include <linux/arm_sdei.h>\n"),
+                           ("arch/x86/b.c", "#include <linux/arm_sdei.h>\n"), ("tools/c.c", "#include <linux/arm_sdei.h>\n"),
+                           ("kernel/d.c", "/* <linux/arm_sdei.h> */\n"), (".crash-stop/e.c", "#include <linux/arm_sdei.h>\n")):
+            (self.tmp / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.tmp / name).write_text(text)
+        self.assertEqual(objects.including(arm64, "6.12", self.tmp), ["arch/arm64/kernel/sdei.o", "drivers/acpi/apei/ghes.o", "kernel/a.o"])
+        self.assertEqual(objects.including(x86, "6.12", self.tmp), [])
 
     def test_a_compiler_that_is_too_old(self) -> None:
         (self.tmp / "scripts").mkdir()
@@ -303,7 +496,7 @@ class Runs(Folder):
         self.assertEqual(self.states(), ["passed", "broken", "passed"])
         self.assertRegex(said, r"\[2/3\] 7\.3 arm64 gcc off \.\.\. 00:\d\d BROKEN: panic.c:7: error: boom")
         log = (self.tmp / self.chosen[1].file / "cell.log").read_text()
-        self.assertEqual(log.splitlines()[0], f"$ ./crash-stop matrix --again {self.chosen[1].name}")
+        self.assertEqual(log.splitlines()[0], f"$ {paths.ROOT}/crash-stop matrix --again {self.chosen[1].name}")
 
     def test_resumes_and_reruns_what_failed(self) -> None:
         self.run_matrix(self.bad_second)
@@ -314,10 +507,82 @@ class Runs(Folder):
         self.assertIn("[1/1] 7.3 arm64 gcc off", said)
         self.assertEqual((code, self.states()), (EXIT_HELD, ["passed"] * 3))
 
+    def test_reruns_nothing_but_what_failed(self) -> None:
+        self.chosen = cells.choose(["7.3"], ["7.3/arm/gcc/off", "7.3/arm/gcc/lockdep", "7.3/x86_64/gcc/off"], False)
+        names = {"cell": [], "rerun_failed": True}
+        self.assertIn("has no results of an earlier run", self.run_matrix(self.good, **names)[1])
+        self.run_matrix(self.bad_second)
+        self.assertFalse(self.chosen[1].default)
+        results.write(self.tmp / "results", Result(self.chosen[2].name, "passed"))
+        with mock.patch.object(cellrun, "digest", lambda cell, seed: "other"):
+            code, said = self.run_matrix(self.good, **names)
+        self.assertIn(f"[1/1] 7.3 {self.chosen[1].arch.name} gcc {self.chosen[1].variant}", said)
+        self.assertEqual((code, self.states()), (EXIT_HELD, ["passed"] * 3))
+        self.assertEqual(self.run_matrix(self.good, **names), (EXIT_HELD, "nothing has failed\n"))
+        self.assertEqual(len(results.merge([self.tmp / "results"])), 3)
+
+    def test_what_another_day_may_have_is_not_kept(self) -> None:
+        built = mock.Mock(notes={"no sparse": "could not be fetched", "again": True})
+        full, kept = OSError(errno.EIO, "Input/output error", "/dev/sda"), lambda said: "are as an earlier run" in said
+        for error, state, again in ((Unusable("no network"), "broken", True), (full, "broken", True), (NotNow("later"), "skipped", True),
+                                    (NotHere("never"), "skipped", False), (BuildFailed("boom"), "broken", False)):
+            with self.subTest(state=state, error=error):
+                self.run_matrix(mock.Mock(side_effect=error), again=True)
+                self.assertEqual(self.states(), [state] * 3)
+                self.assertEqual(kept(self.run_matrix(self.good)[1]), not again)
+        with mock.patch.object(cellrun, "_built", return_value=built), mock.patch("compilers.version", return_value="99"), \
+                mock.patch.object(gates, "GATES", ()), mock.patch("sources.find", return_value=("7.3", self.tmp)):
+            self.run_matrix(cellrun._judge, again=True)
+        self.assertEqual(self.states(), ["passed"] * 3)
+        self.assertFalse(kept(self.run_matrix(self.good)[1]))
+
+    def test_a_cell_without_a_result_is_not_green(self) -> None:
+        with mock.patch.object(results, "write", side_effect=lambda folder, one: folder.mkdir(exist_ok=True)):
+            code, said = self.run_matrix(self.good)
+        self.assertEqual(code, EXIT_FAILED)
+        self.assertIn(f"crashed: {self.chosen[2].kernel} {self.chosen[2].arch.name} gcc off: has no result", said)
+
+    def test_a_shard_that_never_began(self) -> None:
+        for k in (1, 3):
+            self.run_matrix(self.good, shard=f"{k}/3", results=str(self.tmp / str(k)))
+        merged = {"cell": ["merge", *(str(self.tmp / str(k)) for k in (1, 3))]}
+        code, said = self.run_matrix(self.good, **merged)
+        self.assertEqual(code, EXIT_FAILED)
+        self.assertIn("crashed: 7.3 arm64 gcc off: shard 2/3 is not among these folders", said)
+        self.assertIn("2 passed, 1 crashed", said)
+        self.run_matrix(self.good, shard="2/3", results=str(self.tmp / "1"))
+        self.assertEqual(self.run_matrix(self.good, **merged)[0], EXIT_HELD)
+
+    def test_a_shard_that_did_not_get_to_a_cell(self) -> None:
+        into, name = self.tmp / "results", self.chosen[2].name
+        with mock.patch.object(matrix, "_here", side_effect=KeyboardInterrupt), self.assertRaises(KeyboardInterrupt):
+            self.run_matrix(self.good, junit=str(self.tmp / "junit"))
+        self.assertEqual(xml.parse(self.tmp / "junit").getroot().get("failures"), "3")
+        self.assertEqual([(r.state, r.why) for r in results.merge([into])], [("crashed", ["has no result"])] * 3)
+        self.run_matrix(self.good)
+        self.assertEqual({r.state for r in results.merge([into])}, {"passed"})
+        # A part that is run again is not all that there is.
+        (into / f"{self.chosen[2].file}.json").unlink()
+        self.run_matrix(self.good, cell=[self.chosen[0].name], again=True)
+        self.assertEqual([r.cell for r in results.merge([into]) if r.state == "crashed"], [name])
+        # Another run is another one.
+        self.run_matrix(self.good, cell=[self.chosen[0].name, "7.3/x86_64/gcc/up"])
+        self.assertEqual({r.state for r in results.merge([into])}, {"passed"})
+
     def test_what_went_in_has_changed(self) -> None:
         self.run_matrix(self.good)
         with mock.patch.object(cellrun, "digest", lambda cell, seed: "other"):
             self.assertIn("[3/3]", self.run_matrix(self.good)[1])
+
+    @staticmethod
+    def too_full(write: object, name: str) -> object:
+        """A way to write files that has no space for some."""
+        def whole(path: pathlib.Path, content: str) -> None:
+            if name in path.name:
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            write(path, content)
+
+        return whole
 
     def test_a_full_disk_stops_the_run_and_keeps_what_is_done(self) -> None:
         def full(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
@@ -325,15 +590,27 @@ class Runs(Folder):
                 raise BuildFailed("cc1: error: panic.s: No space left on device")
             result.state = results.PASSED
 
-        code, said = self.run_matrix(full)
+        with mock.patch("files.whole", self.too_full(files.whole, "junit")):
+            code, said = self.run_matrix(full, junit=str(self.tmp / "junit"))
         self.assertEqual((code, self.states()), (3, ["passed", "crashed", ""]))
-        self.assertIn("free some space and start it again", said)
+        self.assertRegex(said, r"1 passed, 1 crashed\n.*: No space left on device; free some space and start it again")
         self.assertEqual((self.run_matrix(self.good)[0], self.states()), (EXIT_HELD, ["passed"] * 3))
 
+    def test_a_cell_whose_compiler_was_killed_is_run_again(self) -> None:
+        def killed(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
+            if cell.name == self.chosen[1].name:
+                raise Killed("make was ended: Killed")
+            result.state = results.PASSED
+
+        code, said = self.run_matrix(killed)
+        self.assertEqual((code, self.states()), (EXIT_FAILED, ["passed", "crashed", "passed"]))
+        self.assertIn("CRASHED: make was ended: Killed", said)
+        self.assertIn("[1/1] 7.3 arm64 gcc off", self.run_matrix(self.good)[1])
+
     def test_a_result_that_cannot_be_written(self) -> None:
-        with mock.patch("os.replace", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+        with mock.patch("files.whole", self.too_full(files.whole, "+")):
             self.assertEqual(self.run_matrix(self.good)[0], 3)
-        self.assertEqual([p for p in (self.tmp / "results").iterdir()], [])
+        self.assertEqual([p.name for p in (self.tmp / "results").iterdir()], ["shard-1-of-1.json"])
 
     def test_a_killed_run_is_crashed_and_one_that_runs_is_not(self) -> None:
         one = Result(self.chosen[0].name, results.RUNNING)
@@ -350,6 +627,19 @@ class Runs(Folder):
 
         self.assertRegex(self.run_matrix(bad, seed=7)[1], r"randconfig \(seed 7\) \.\.\. 00:\d\d BROKEN: boom of 7")
 
+    def test_a_folder_is_run_each_time(self) -> None:
+        (self.tmp / "linux").mkdir()
+        kernel = str(self.tmp / "linux")
+        label = "dir-" + re.sub(r"\W+", "-", kernel[1:])
+        with mock.patch.object(cellrun, "digest", DIGEST), contextlib.chdir(self.tmp):
+            for _ in range(2):
+                code, said = self.run_matrix(self.good, kernel=["linux"], cell=["*/arm/gcc/off"])
+                self.assertEqual(code, EXIT_HELD)
+                self.assertIn(f"[1/1] {label} arm gcc off", said)
+        one = results.read(self.tmp / "results")[f"{label}/arm/gcc/off"]
+        self.assertEqual((one.state, one.digest), ("passed", ""))
+        self.assertEqual(pathlib.Path(one.log).read_text(), f"$ {paths.ROOT}/crash-stop matrix --kernel {kernel} --again {one.cell}\n")
+
     def test_skipped_is_not_green(self) -> None:
         def lost(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
             raise build.DidNotSurvive("here", "CONFIG_KVM needs MMU")
@@ -357,6 +647,27 @@ class Runs(Folder):
         code, said = self.run_matrix(lost)
         self.assertEqual(code, EXIT_SKIPPED)
         self.assertIn("skipped: CONFIG_KVM needs MMU", said)
+
+
+class Slurm(Folder):
+    """Tasks that Slurm ends, with an sbatch that leaves what they have written."""
+
+    def test_a_task_without_a_result_has_crashed(self) -> None:
+        chosen = cells.choose(["7.3"], ["7.3/*/gcc/off"], False)[:3]
+        own = Result(chosen[0].name, results.CRASHED, ["make was ended: Killed"], log="cell.log")
+        for one in (own, Result(chosen[1].name, results.RUNNING)):
+            results.write(self.tmp / "written", one)
+        sbatch = self.tmp / "bin/sbatch"
+        sbatch.parent.mkdir()
+        sbatch.write_text(f"#!/bin/sh\ncp {self.tmp}/written/* {self.tmp}/results\necho 7\n")
+        sbatch.chmod(0o755)
+        with mock.patch.dict(os.environ, PATH=f"{sbatch.parent}:{os.environ['PATH']}"), mock.patch("packages.need"), \
+                mock.patch.object(cells, "FOLDER", self.tmp / "matrix"), contextlib.redirect_stdout(io.StringIO()):
+            slurm.run(chosen, self.tmp / "results", 1, 0, matrix.Progress(3))
+        found = results.read(self.tmp / "results")
+        ended = ["Slurm ended its task without a result"]
+        self.assertEqual([(found[c.name].state, found[c.name].why) for c in chosen],
+                         [("crashed", own.why), ("crashed", ended), ("crashed", ended)])
 
 
 class Results(Folder):
@@ -380,6 +691,24 @@ class Results(Folder):
         self.assertIn("not ok 2 7.3/arm64/gcc/rt", lines)
         self.assertIn("ok 3 6.12/s390/gcc/up # SKIP CONFIG_SMP=n needs another architecture", lines)
 
+    def test_what_is_not_over_is_not_green(self) -> None:
+        with mock.patch("locks.free", return_value=False):
+            results.write(self.tmp, Result("7.3/arm/gcc/off", "running"))
+            one = results.read(self.tmp, self.tmp)["7.3/arm/gcc/off"]
+        found = [self.ALL[0], one]
+        self.assertEqual(xml.fromstring(results.junit(found)).find(".//failure").get("message"), "running: another run is at it")
+        self.assertEqual(results.ktap(found).splitlines()[3:], ["# another run is at it", "not ok 2 7.3/arm/gcc/off"])
+        self.assertIn("running: 7.3 arm gcc off: another run is at it\n1 passed, 1 running", results.summary(found))
+        self.assertEqual(results.exit_code(found), EXIT_FAILED)
+
+    def test_what_a_linked_kernel_costs_is_a_line(self) -> None:
+        linked = [Result(f"7.3/{arch}/gcc/plain", "passed", notes={"bytes": 12345, "stack": stack})
+                  for arch, stack in (("arm64", 720), ("s390", 1024))]
+        more = Result("6.12/arm64/gcc/plain", "passed", notes={"bytes": 1})
+        self.assertEqual([line for line in results.summary([*linked, more, *self.ALL]).splitlines() if "stack" in line],
+                         ["7.3 arm64: 12345 bytes added, crash path 720 bytes of stack",
+                          "7.3 s390: 12345 bytes added, crash path 1024 bytes of stack"])
+
     def test_merge(self) -> None:
         for number, one in enumerate(self.ALL):
             results.write(self.tmp / str(number % 2), one)
@@ -389,6 +718,15 @@ class Results(Folder):
         results.write(self.tmp / "1", Result("7.3/arm64/gcc/off", "failed"))
         with self.assertRaisesRegex(Unusable, "7.3/arm64/gcc/off: passed in one folder, failed in"):
             results.merge(both)
+
+    def test_a_folder_of_one_run_and_then_of_another(self) -> None:
+        for names, k, n, part, there in (("abcd", 1, 2, False, {"abcd"}), ("abcd", 2, 2, False, {"abcd"}), ("ab", 1, 1, True, {"abcd"}),
+                                         ("ab", 1, 1, False, {"ab"}), ("abc", 1, 1, True, {"abc"})):
+            results.plan(self.tmp, list(names), k, n, part)
+            self.assertEqual({"".join(json.loads(p.read_text())) for p in self.tmp.iterdir()}, there, names)
+        (self.tmp / "shard-1-of-1.json").write_text("3")
+        with self.assertRaisesRegex(Unusable, "shard-1-of-1.json: not a shard's cells"):
+            results.merge([self.tmp])
 
     def test_merge_of_what_are_no_results(self) -> None:
         with self.assertRaisesRegex(Unusable, "not a folder"):
