@@ -34,6 +34,8 @@ PLAIN, DEFCONFIG, DEBIAN = "plain", "defconfig", "debian"
 # What make, gcc and clang say when it was not they who ended, as when memory runs out; a shell's exit code is 128 and the signal.
 ENDED = re.compile(r"^.*(?:\b(?:Killed|Terminated|Interrupt) signal terminated program .*|terminated with signal (?:2|9|15)\b.*"
                    r"|unable to execute command: (?:Killed|Terminated|Interrupt)"
+                   # make, where the interrupt that ends it comes before its child's end
+                   r"|: \*\*\* wait: No child processes\.  Stop\."
                    r"|: \*\*\* \[.*\] (?:Killed|Terminated|Interrupt|Error 1(?:30|37|43))"
                    r"|out of memory allocating \d+ bytes.*|LLVM ERROR: out of memory.*|: Cannot allocate memory)$", re.M)
 

@@ -65,7 +65,7 @@ class Build(unittest.TestCase):
     def test_what_a_killed_program_leaves_behind(self) -> None:
         for said in ("collect2: fatal error: ld terminated with signal 9 [Killed]", "make[3]: *** [a:2: b.o] Terminated",
                      "clang-19: error: unable to execute command: Killed", "cc1: out of memory allocating 65536 bytes after a total of 9",
-                     "as: Cannot allocate memory"):
+                     "as: Cannot allocate memory", "make: *** wait: No child processes.  Stop."):
             self.assertEqual(build.killed(2, f"  CC b.o\n{said}\nmake: *** [c] Error 2\n"), said)
         for said in ("gcc: internal compiler error: Segmentation fault signal terminated program cc1", "make: *** [a:2: b.o] Error 1",
                      'a.c:1:9: error: "out of memory"', "b.c: In function Killed"):
