@@ -21,9 +21,10 @@ from archs import ROOT
 from errors import Unusable
 from parts.common import Results
 
-# The slice compares objects without the layer; the others are a kernel with it, and an architecture without a backend.
-SLICE = ("7.3/arm64/gcc/off",)
-MORE = ("7.3/x86_64/gcc/plain", "7.3/mips/gcc/defconfig")
+# The slice compares objects without the layer, and passes all gates with it, on the kernel that part "size" has linked;
+# besides, an architecture without a backend.
+SLICE = ("7.3/arm64/gcc/off", "7.3/x86_64/gcc/plain")
+MORE = ("7.3/mips/gcc/defconfig",)
 NODES = ("one", "two")
 # Slurm needs its own time; and so long may a cell be compiled.
 START_S, CELLS_S = 60, 3600
