@@ -75,4 +75,4 @@ def chosen(args: argparse.Namespace) -> list[Arch]:
 def native(args: argparse.Namespace) -> list[Arch]:
     """Where the slice builds a stock kernel too: this machine's architecture; with --all or --arch every chosen one."""
     arches = chosen(args)
-    return arches if args.all or args.arch else [a for a in arches if a.name == os.uname().machine] or arches[:1]
+    return arches if args.all or args.arch else [a for a in arches if a.name == archs.here()] or arches[:1]

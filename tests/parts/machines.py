@@ -44,7 +44,7 @@ class Target:
 
 def _native() -> list[Target]:
     """This machine with sanitizers; its coroutines are the part "unit"."""
-    asan = Target(os.uname().machine, "ASan+UBSan", "threads", ("CC=ccache gcc",))
+    asan = Target(archs.here(), "ASan+UBSan", "threads", ("CC=ccache gcc",))
     return [asan, dataclasses.replace(asan, how="TSan", make=(*asan.make, "SAN=", "CORE_SAN=-fsanitize=thread -Wno-tsan"))]
 
 
@@ -57,9 +57,9 @@ def _slice() -> list[str]:
     """This machine's architecture, and the first of each kind: how long a pointer is, which byte comes first."""
     kinds: dict[tuple[str, str], str] = {}
     for name, arch in archs.load().items():
-        if name != os.uname().machine:
+        if name != archs.here():
             kinds.setdefault((arch.get("registers", "note_pc_bytes"), arch.get("registers", "byteorder")), name)
-    return [*kinds.values(), *[name for name in archs.load() if name == os.uname().machine]]
+    return [*kinds.values(), *[name for name in archs.load() if name == archs.here()]]
 
 
 def targets(args: argparse.Namespace) -> dict[str, list[Target]]:
@@ -68,7 +68,7 @@ def targets(args: argparse.Namespace) -> dict[str, list[Target]]:
     more.read(UNIT / "machines.conf")
     known = {name: arch.conf["arch"] for name, arch in archs.load().items()} | {name: more[name] for name in more.sections()}
     names = [archs.choose("architecture", name, list(known)) for name in args.arch or (known if args.all else _slice())]
-    here = os.uname().machine
+    here = archs.here()
     foreign = [name for name in names if name != here]
     if foreign:
         packages.need(*USER_PACKAGES, *[p for name in foreign for p in known[name]["cross_packages"].split()])
