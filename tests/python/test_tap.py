@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What programs print as TAP, and programs that run in more parts than they have something for."""
+"""What programs print as TAP, and unittest of its tests; programs that run in more parts than they have something for."""
 
 import unittest
 from unittest import mock
 
 import paths  # noqa: F401
-from parts import common
+from parts import code, common
 
 TAP = "ok 1 - first # 7 executions\nnot ok 2 - second # survives\n1..2\n"
 
@@ -23,6 +23,36 @@ class Tap(unittest.TestCase):
     def test_what_says_nothing_has_failed(self) -> None:
         self.assertEqual(common.from_tap("", 0, "all of it"), [("all of it", "exit code 0")])
         self.assertEqual(common.from_tap("1..0\n", 1, "all of it"), [("all of it", "exit code 1")])
+
+
+PYTHON = """test_a (test_s.A.test_a)
+There are words above it. ... skipped 'no browser'
+test_b (test_s.A.test_b) ... ok
+test_c (test_s.A.test_c) ... skipped "it's late"
+test_d (test_s.A.test_d)
+And here. ... ERROR
+test_e (test_s.A.test_e) ...{space}
+  test_e (test_s.A.test_e) (i=1) ... FAIL
+test_f (test_s.A.test_f) ... expected failure
+test_g (test_s.A.test_g) ... unexpected success
+setUpClass (test_s.B) ... skipped 'no compiler'
+test_h (test_s.C.test_h) ... ok
+
+----------------------------------------------------------------------
+""".replace("{space}", " ")
+
+
+class Python(unittest.TestCase):
+    """code.read_python()"""
+
+    def test_each_has_its_own_result(self) -> None:
+        results, _ = code.read_python(PYTHON)
+        self.assertEqual(results, [("test_b", ""), ("test_d", "ERROR"), ("test_e", "FAIL"), ("test_f", ""),
+                                   ("test_g", "unexpected success"), ("test_h", "")])
+
+    def test_what_is_skipped_is_named_with_its_cause(self) -> None:
+        _, skipped = code.read_python(PYTHON)
+        self.assertEqual(skipped, ["test_s.A.test_a: no browser", "test_s.A.test_c: it's late", "test_s.B: no compiler"])
 
 
 class Parts(unittest.TestCase):
