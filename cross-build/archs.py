@@ -7,6 +7,7 @@ import configparser
 import dataclasses
 import difflib
 import functools
+import os
 import pathlib
 
 from errors import Unusable
@@ -86,6 +87,12 @@ def load() -> dict[str, Arch]:
 def compiled() -> dict[str, Arch]:
     """All architectures, those too which are only compiled."""
     return load() | _load("arch/*/compile*.conf")
+
+
+def here() -> str:
+    """This machine's architecture; where that is none of ours, what uname calls it."""
+    machine = os.uname().machine
+    return next((name for name, arch in compiled().items() if machine in arch.get("arch", "machine", name).split()), machine)
 
 
 def choose(what: str, name: str, known: list[str]) -> str:

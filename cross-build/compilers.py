@@ -11,7 +11,7 @@ import subprocess
 import files
 import packages
 import sources
-from archs import ROOT, Arch
+from archs import ROOT, Arch, here
 
 GCC, CLANG = "gcc", "clang"
 LLVM = "-19"  # builds all three kernels
@@ -26,7 +26,7 @@ def names(arch: Arch) -> list[str]:
 
 def cross(arch: Arch) -> str:
     """What the names of its compiler and binutils begin with."""
-    return arch.get("arch", "cross") if arch.name != os.uname().machine else ""
+    return arch.get("arch", "cross") if arch.name != here() else ""
 
 
 def program(compiler: str, arch: Arch) -> str:

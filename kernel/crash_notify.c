@@ -133,10 +133,11 @@ bool crash_dump_part(struct kmsg_dumper *dumper)
  * crash_dump_end - kmsg_dump() is over on this CPU
  * @cpu: what crash_dump_begin() returned
  *
- * Parks, if a gentle stop signal came in the meantime: dump-end.litmus.
+ * Parks, if a gentle stop signal came in the meantime.
  */
 void crash_dump_end(int cpu)
 {
+	/* dump-end.litmus. Needs no order: the signal's handler was on this CPU. */
 	if (atomic_dec_and_test(&per_cpu(crash_stop_cpu, cpu).dumping))
 		crash_stop_poll(NULL);
 }

@@ -91,7 +91,7 @@ static bool crash_left_dumping(const struct crash_ladder *l)
 	return false;
 }
 
-/* Who is to stop? Read anew before each rung, since CPUs come and go. */
+/* Who is to stop? Read anew before each rung. Needs no order: one CPU climbs, and writes. */
 static void crash_targets(struct crash_ladder *l)
 {
 	unsigned int cpu;

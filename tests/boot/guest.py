@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
 
+import compilers
 from archs import ROOT
 from build import Kernel
 from errors import BuildFailed
@@ -31,7 +31,7 @@ def initrd(kernel: Kernel) -> pathlib.Path:
     newest = max(p.stat().st_mtime for p in (kernel.image, *files))
     if out.exists() and out.stat().st_mtime >= newest:
         return out
-    cross = kernel.arch.get("arch", "cross") if kernel.arch.name != os.uname().machine else ""
+    cross = compilers.cross(kernel.arch)
     with tempfile.TemporaryDirectory() as tmp:
         small, full = pathlib.Path(tmp, "small"), pathlib.Path(tmp, "full")
         (full / "crash").mkdir(parents=True)

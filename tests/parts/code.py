@@ -36,11 +36,24 @@ def mutants(args: argparse.Namespace) -> Results:
 SLOW = ("test_series", "test_page")
 
 
+def read_python(text: str) -> tuple[Results, list[str]]:
+    """What unittest -v says of each test, and which were skipped, with the cause. Above a result may stand a docstring."""
+    results, skipped = [], []
+    for m in re.finditer(r"^(\w+) \((\S+)\).*?\.\.\. (ok|FAIL|ERROR|expected failure|unexpected success|skipped (['\"])(.*?)\4)$",
+                         text, re.M | re.S):
+        if m[4]:
+            skipped.append(f"{m[2]}: {m[5]}")
+        else:
+            results.append((m[1], "" if m[3] in ("ok", "expected failure") else m[3]))
+    return results, skipped
+
+
 def _python(*modules: str) -> Results:
     code, text = call([sys.executable, "-m", "unittest", "-v", "-b", *modules], ROOT / "tests/python")
-    results = [(m[1], "" if m[2] == "ok" else m[2])
-               for m in re.finditer(r"^(test_\w+) .*?\.\.\. (ok|FAIL|ERROR)", text, re.M | re.S)]
-    if code or not results:
+    results, skipped = read_python(text)
+    for test in skipped:
+        print(f"   skipped {test}")
+    if code or not (results or skipped):
         sys.stdout.write(text[-4000:])
         results.append(("the Python tests ran through", f"exit code {code}"))
     return results

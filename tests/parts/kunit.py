@@ -16,7 +16,7 @@ import build
 import compilers
 import packages
 import sources
-from archs import ROOT, Arch
+from archs import ROOT, Arch, here
 from errors import BuildFailed
 from parts.common import Results, chosen, from_tap
 
@@ -103,7 +103,7 @@ def kunit(args: argparse.Namespace) -> Results:
     """The KUnit suite on real kernels; --all: on those that kunit.py configures and builds, too."""
     arches = [a for a in chosen(args) if a.get("tests", "kunit")]
     if not args.all and not args.arch:
-        arches = [a for a in arches if a.name == os.uname().machine] or arches[:1]
+        arches = [a for a in arches if a.name == here()] or arches[:1]
     kernels = KERNELS if args.all or args.arch else KERNELS[-1:]
     return [result for own in ((False, True) if args.all else (False,)) for arch in arches for kernel in kernels
             for result in _run(kernel, arch, own)]

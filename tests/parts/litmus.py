@@ -13,7 +13,11 @@ functions it stands for, and names without parentheses what is not ours:
 
 What orders in it must be in one of these functions, under a comment that names
 the test; and what orders in the source must be in the tests that the comment
-above it names, and matter in one of them.
+above it names, and matter in one of them. Or the comment says why not:
+
+    Needs no order: ...             of what is one step, and ordered by the way
+    Pairs with ... function().
+    Not in the memory model: ...    of a barrier for devices, firmware, assembly
 """
 
 from __future__ import annotations
@@ -39,11 +43,15 @@ RACE = " DATARACE"  # as the kernel's scripts call it
 TWIN_LINES = 4
 
 # What orders. barrier() does so on one CPU only, which the model does not know.
+ONE_STEP = (r"(?:atomic\w*_)?(?:try_)?cmpxchg|(?:atomic\w*_)?xchg|atomic\w*_and_test|atomic\w*_return|atomic\w*_fetch_\w+|"
+            r"(?:cpumask_)?test_and_(?:set|clear|change)_\w+")
+MACHINE = r"(?:dma_)?[rw]?mb|dsb|dmb|isb"  # that the model does not have
 ORDERS = re.compile(r"\b(smp_\w*mb\w*|smp_(?:store_release|load_acquire|cond_load_acquire)|"
-                    r"atomic\w*_(?:acquire|release)|(?:atomic\w*_)?(?:try_)?cmpxchg|(?:atomic\w*_)?xchg|"
-                    r"atomic\w*_and_test|atomic\w*_return|atomic\w*_fetch_\w+) ?\(")
+                    rf"atomic\w*_(?:acquire|release)|{ONE_STEP}|{MACHINE}) ?\(")
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
 NAMED = re.compile(r"([a-z][a-z-]*)\.litmus")
+WITHOUT = re.compile(r"\b([Nn]eeds no order|[Nn]ot in the memory model): \S.*")  # a test, and why
+PAIRS = re.compile(r"\b[Pp]airs with ([^.:]*)")
 
 # The same without the order, or without being one step; what has none relies on its twin.
 WEAKER = (
@@ -51,6 +59,7 @@ WEAKER = (
     (re.compile(r"\batomic_set_release\("), "atomic_set("),
     (re.compile(r"\batomic_read_acquire\("), "atomic_read("),
     (re.compile(r"\batomic_cmpxchg\("), "atomic_cmpxchg_relaxed("),
+    (re.compile(r"\batomic_dec_and_test\((\w+)\)"), r"atomic_dec_return_relaxed(\1) == 0"),
     (re.compile(r"(r\d) = atomic_cmpxchg\((\w+), ([-\w]+), (\d+)\);"),
      r"\1 = atomic_read(\2); if (\1 == \3) { atomic_set(\2, \4); }"),
 )
@@ -63,7 +72,28 @@ class Order:
     line: int
     function: str
     what: str
-    names: tuple[str, ...]
+    said: str  # by the comment above
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tests that it is in."""
+        return tuple(NAMED.findall(self.said))
+
+    @property
+    def why(self) -> str:
+        """Why it is in none."""
+        found = WITHOUT.search(self.said)
+        return found[0] if found else ""
+
+    @property
+    def needless(self) -> bool:
+        """It says that its order is not needed."""
+        return self.why[1:].startswith("eeds")
+
+    @property
+    def pairs(self) -> list[str]:
+        """The functions that it pairs with."""
+        return [name for said in PAIRS.findall(self.said) for name in re.findall(r"(\w+)\(\)", said) if not ORDERS.match(f"{name}(")]
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.what}() in {self.function}()"
@@ -84,6 +114,11 @@ def _plain(what: str) -> str:
     return what.replace("try_cmpxchg", "cmpxchg")
 
 
+def _words(comment: str) -> str:
+    """What a comment says, on one line."""
+    return " ".join(re.sub(r"^\s*(?:/\*+|\*/?)|\*/$", "", comment, flags=re.M).split())
+
+
 def orders_of(file: str, text: str) -> tuple[list[Order], list[str]]:
     """What orders in a source file; and what is wrong with its comments."""
     # Comments are blanked, not removed, so that places stay what they are.
@@ -99,14 +134,13 @@ def orders_of(file: str, text: str) -> tuple[list[Order], list[str]]:
             wrong.append(f"{file}:{line}: {match[1]}() outside a function")
             continue
         over = [c for c in comments if above < c.start() < match.start()]
-        names = tuple(NAMED.findall(over[-1][0])) if over else ()
-        if names:
-            used.add(over[-1].start())
-        found.append(Order(file, line, head[-1], _plain(match[1]), names))
+        used.update(c.start() for c in over[-1:])
+        found.append(Order(file, line, head[-1], _plain(match[1]), _words(over[-1][0]) if over else ""))
     for comment in comments:
-        if NAMED.search(comment[0]) and comment.start() not in used:
+        said = NAMED.search(comment[0]) or WITHOUT.search(_words(comment[0]))
+        if said and comment.start() not in used:
             line = text.count("\n", 0, comment.start()) + 1
-            wrong.append(f"{file}:{line}: names {NAMED.search(comment[0])[0]}, and nothing below it orders")
+            wrong.append(f"{file}:{line}: names {said[0]}, and nothing below it orders")
     return found, wrong
 
 
@@ -149,6 +183,19 @@ def _result(text: str) -> str:
     return said[1] if said else ""
 
 
+def _without(o: Order, code: str) -> str:
+    """What is wrong with what the comment says instead of naming a test, and with whom it names."""
+    if not o.names and not o.why:
+        return "the comment above names no litmus test, nor says why"
+    if o.needless and not re.fullmatch(ONE_STEP, o.what):
+        return "is there for its order alone"
+    if o.why and not o.needless and not re.fullmatch(MACHINE, o.what):
+        return "is in the memory model"
+    if o.why and not o.needless and not o.pairs:
+        return "the comment above does not say which function it pairs with"
+    return next((f"there is no {name}()" for name in o.pairs if not re.search(rf"\b{name} ?\(", code)), "")
+
+
 def _like(process: Process, what: str, orders: list[Order]) -> list[Order]:
     """The places in the source that a process may mean."""
     return [o for o in orders if o.function in process.functions and o.what == what]
@@ -163,10 +210,11 @@ def mismatches(core: dict[str, str], tests: dict[str, str]) -> list[str]:
         orders += found
         wrong += bad
     defined = set().union(*map(functions_of, core.values()))
+    code = "".join(COMMENT.sub("", text) for text in core.values())
     good = {n: processes_of(t) for n, t in tests.items() if not n.endswith("-broken")}
     for o in orders:
-        if not o.names:
-            wrong.append(f"{o}: the comment above names no litmus test")
+        if bad := _without(o, code):
+            wrong.append(f"{o}: {bad}")
         for name in o.names:
             if name not in good:
                 wrong.append(f"{o}: there is no {name}.litmus")
@@ -243,14 +291,19 @@ def litmus(args: argparse.Namespace) -> Results:
     wrong = mismatches(core, tests)
     results: Results = [("comments and litmus tests are in step", "; ".join(wrong[:3]))]
     orders = [o for file, text in core.items() for o in orders_of(file, text)[0]]
-    variants = {str(o): {v: t for n in o.names if n in tests for v, t in weakened(n, tests[n], o.function, o.what).items()} for o in orders}
+    for o in orders:
+        if o.why:
+            print(f"   {o}: {o.why}")
+    variants = {o: {v: t for n in o.names if n in tests for v, t in weakened(n, tests[n], o.function, o.what).items()}
+                for o in orders if o.names}
     weak = {v: t for new in variants.values() for v, t in new.items()}
     for kernel in apply.KERNELS[-1:] if args.quick else apply.KERNELS:
         said = herd(sources.pristine(kernel) / "tools/memory-model", {**tests, **weak})
         for name in tests:
             results.append((f"{kernel}: {name}", "" if said[name] == _result(tests[name]) else said[name]))
         for order, new in variants.items():
-            if new:
-                results.append((f"{kernel}: {order} is needed",
-                                "" if any(said[v].startswith("Sometimes") for v in new) else "no test notices when it is weaker"))
+            noticed = any(said[v].startswith("Sometimes") for v in new)
+            results.append((f"{kernel}: {order} {'needs no order' if order.needless else 'is needed'}",
+                            f"no way to make {order.what}() weaker is known" if not new else "" if noticed != order.needless else
+                            "a test notices when it is weaker" if noticed else "no test notices when it is weaker"))
     return results

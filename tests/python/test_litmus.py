@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Source and litmus tests that are out of step are noticed; a tool that cannot be had is one line."""
 
+import argparse
+import contextlib
+import io
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 import paths
 from parts import litmus
 
 WEAKER = (("smp_mb();", ";"), ("_release(", "("), ("_acquire(", "("), ("try_cmpxchg(", "cmpxchg_relaxed("),
-          ("atomic_dec_and_test(", "crash_dec("))
+          ("atomic_dec_and_test(", "crash_dec("), ("dsb(ishst);", ";"), ("mb();", ";"), ("cpumask_test_and_", "crash_"))
 
 CORE = """static void give(void)
 {
@@ -45,6 +50,24 @@ P1(int *data, atomic_t *flag) // the reader
 }
 
 exists (1:r0=1 /\\ 1:r1=0)
+"""
+
+NEEDLESS = """
+static bool seen(void)
+{
+	/* Needs no order: it is ours. */
+	return cpumask_test_and_set_cpu(0, &mask);
+}
+"""
+
+BARRIER = """
+static void call(void)
+{
+	/* Pairs with the look in give(). Not in the memory model: a call into
+	 * firmware.
+	 */
+	dsb(ishst);
+}
 """
 
 TWIN = GOOD.replace("C hand-over", "C hand-over-broken").replace("Never", "Sometimes").replace("set_release", "set")
@@ -97,6 +120,34 @@ class InStep(unittest.TestCase):
     def test_comment_over_nothing(self) -> None:
         self.notices("nothing below it orders", CORE.replace("atomic_set_release(&flag", "atomic_set(&flag"))
 
+    def test_comments_that_say_why_there_is_no_test(self) -> None:
+        self.assertEqual(litmus.mismatches({"core.c": CORE + NEEDLESS + BARRIER}, TESTS), [])
+        self.notices("seen(): the comment above names no litmus test", CORE + NEEDLESS.replace("Needs no order", "Needs none"))
+        self.notices("call(): the comment above names no litmus test", CORE + BARRIER.replace("Not in the", "As in the"))
+        self.notices("nothing below it orders", CORE + NEEDLESS.replace("cpumask_test_and", "cpumask"))
+        self.notices("nothing below it orders", CORE + BARRIER.replace("dsb", "dsp"))
+
+    def test_no_reason_at_all(self) -> None:
+        self.notices("names no litmus test", CORE + NEEDLESS.replace(": it is ours", ""))
+        self.notices("names no litmus test", CORE + BARRIER.replace("a call into\n\t * firmware.", ""))
+
+    def test_every_order_that_a_machine_has_of_its_own(self) -> None:
+        for barrier in ("mb()", "rmb()", "wmb()", "dma_wmb()", "dsb(sy)", "dmb(ish)", "isb()"):
+            self.notices(f"{barrier.split('(')[0]}() in call(): the comment", CORE + f"\nstatic void call(void)\n{{\n\t{barrier};\n}}\n")
+
+    def test_barrier_that_needs_no_order(self) -> None:
+        self.notices("dsb() in call(): is there for its order alone", CORE + BARRIER.replace("Not in the memory model", "Needs no order"))
+        self.notices("is there for its order alone", CORE.replace("hand-over.litmus", "Needs no order: none"))
+
+    def test_what_the_memory_model_has(self) -> None:
+        self.notices("smp_mb() in call(): is in the memory model", CORE + BARRIER.replace("dsb(ishst)", "smp_mb()"))
+
+    def test_partners(self) -> None:
+        self.notices("does not say which function it pairs with", CORE + BARRIER.replace("Pairs with the look in give()", "Good"))
+        self.notices("does not say which function it pairs with", CORE + BARRIER.replace("the look in give()", "smp_mb()"))
+        self.notices("call(): there is no gave()", CORE + BARRIER.replace("give()", "gave()"))
+        self.notices("give(): there is no gave()", CORE.replace("goes first:", "goes first, which pairs with gave():"))
+
     def test_order_outside_a_function(self) -> None:
         self.notices("outside a function", "#define give() smp_mb()\n" + CORE)
 
@@ -137,6 +188,39 @@ class InStep(unittest.TestCase):
         self.assertEqual(len(weak), 1)
         self.assertEqual([t.count("atomic_set(flag, 1);") for t in weak.values()], [1])
         self.assertEqual(litmus.weakened("hand-over", GOOD, "take", "atomic_set_release"), {})
+
+    def result(self, core: str, good: str, function: str, verdict: str) -> str:
+        """What the part says of the one order in a function, where herd7 gives this verdict of what is made weaker."""
+        tests = {"hand-over": good, "hand-over-broken": TWIN}
+
+        def herd(model: object, all_tests: dict[str, str]) -> dict[str, str]:
+            return {name: verdict if "-weak-" in name else litmus._result(text) for name, text in all_tests.items()}
+
+        with mock.patch.object(litmus, "load", return_value=({"core.c": core}, tests)), mock.patch.object(litmus, "herd", herd), \
+             mock.patch("sources.pristine", return_value=pathlib.Path()):
+            said = litmus.litmus(argparse.Namespace(quick=True))
+        return next((why or "holds" for name, why in said if f"in {function}() " in name), "silent")
+
+    def test_order_that_is_needed(self) -> None:
+        self.assertEqual(self.result(CORE, GOOD, "give", "Sometimes"), "holds")
+        self.assertEqual(self.result(CORE, GOOD, "give", "Never"), "no test notices when it is weaker")
+
+    def test_order_that_is_said_not_to_be_needed(self) -> None:
+        core = CORE.replace("hand-over.litmus.", "hand-over.litmus. Needs no order: none.").replace("atomic_set_release(&flag, 1)",
+                                                                                                 "atomic_dec_and_test(&flag)")
+        good = GOOD.replace("atomic_set_release(flag, 1)", "atomic_dec_and_test(flag)")
+        self.assertEqual(self.result(core, good, "give", "Never"), "holds")
+        self.assertEqual(self.result(core, good, "give", "Sometimes"), "a test notices when it is weaker")
+
+    def test_order_that_nobody_can_make_weaker(self) -> None:
+        core, good = (t.replace("atomic_set_release(", "smp_store_release(") for t in (CORE, GOOD))
+        self.assertEqual(self.result(core, good, "give", "Sometimes"), "no way to make smp_store_release() weaker is known")
+
+    def test_order_that_is_in_no_test_is_listed(self) -> None:
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.assertEqual(self.result(CORE + NEEDLESS + BARRIER, GOOD, "seen", "Sometimes"), "silent")
+        self.assertIn("cpumask_test_and_set_cpu() in seen(): Needs no order: it is ours.", out.getvalue())
+        self.assertIn("dsb() in call(): Not in the memory model: a call into firmware.", out.getvalue())
 
 
 class Tools(unittest.TestCase):

@@ -216,5 +216,5 @@ int main(void)
 	}
 out:
 	printf("1..%u\n%u passed, %u failed\n", n, n - failed, failed);
-	return failed || !n;
+	return failed || !seen;	/* a part may be empty */
 }

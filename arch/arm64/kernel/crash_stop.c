@@ -74,7 +74,10 @@ static void arm64_raise_sdei(const struct cpumask *mask)
 {
 	unsigned int cpu;
 
-	/* Unlike a store, the call into firmware is not ordered by smp_mb(). */
+	/*
+	 * Pairs with the look at crash_stopper in crash_stop_receive(). Not in the memory
+	 * model: a call into firmware, which unlike a store smp_mb() does not order.
+	 */
 	dsb(ishst);
 	if (IS_ENABLED(CONFIG_ARM_SDE_INTERFACE))
 		for_each_cpu(cpu, mask)
@@ -163,7 +166,10 @@ static void arm64_release(int how)
 
 static void arm64_before_crash_kernel(struct pt_regs *regs)
 {
-	/* The release word is visible before the event that makes CPUs look at it. */
+	/*
+	 * The release word is visible before the event that makes CPUs look at it. Pairs
+	 * with crash_stop_park(). Not in the memory model: sev() stores nothing.
+	 */
 	dsb(ishst);
 	sev();
 	sdei_mask_local_cpu();

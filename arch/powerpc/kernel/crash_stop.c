@@ -95,6 +95,7 @@ int crash_stop_nmi_ipi(struct pt_regs *regs)
 	bool reset = TRAP(regs) == INTERRUPT_SYSTEM_RESET;
 
 	crash_stop_receive(regs, reset ? PPC_RUNG_SRESET : PPC_RUNG_IPI);
+	/* Needs no order: what is told is this bit, and nothing with it. */
 	return !reset || cpumask_test_and_clear_cpu(raw_smp_processor_id(), &ppc_reset_sent);
 }
 

@@ -97,7 +97,10 @@ void crash_stop_await_real_mode(void)
 			crash_clock_poll(&clock);
 		}
 	}
-	/* What they last did in the old kernel is done before it is overwritten. */
+	/*
+	 * What they last did in the old kernel is done before it is overwritten. Pairs with
+	 * kexec_smp_wait(). Not in the memory model: that is assembly, in real mode.
+	 */
 	mb();
 #endif
 }
