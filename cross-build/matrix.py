@@ -89,7 +89,8 @@ def _here(todo: list[Cell], into: pathlib.Path, jobs: int, seed: int) -> None:
             raise
 
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        running = [pool.submit(one, cell) for cell in todo]
+        # Those that link a kernel take longest: begun last, one of them would leave a processor idle.
+        running = [pool.submit(one, cell) for cell in sorted(todo, key=lambda cell: not cell.linked)]
         try:
             for future in running:
                 future.result()

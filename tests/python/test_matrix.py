@@ -498,6 +498,17 @@ class Runs(Folder):
         log = (self.tmp / self.chosen[1].file / "cell.log").read_text()
         self.assertEqual(log.splitlines()[0], f"$ {paths.ROOT}/crash-stop matrix --again {self.chosen[1].name}")
 
+    def test_what_takes_longest_begins_first(self) -> None:
+        self.chosen = cells.choose(["6.12", "7.3"], ["6.12/arm/gcc/off", "7.3/arm/gcc/off", "7.3/x86_64/gcc/plain"], False)
+        begun = []
+
+        def judge(cell: cells.Cell, log: pathlib.Path, result: Result, seed: int) -> None:
+            begun.append(cell.name)
+            result.state = results.PASSED
+
+        self.run_matrix(judge, kernel=["6.12", "7.3"])
+        self.assertEqual(begun, ["7.3/x86_64/gcc/plain", "6.12/arm/gcc/off", "7.3/arm/gcc/off"])
+
     def test_resumes_and_reruns_what_failed(self) -> None:
         self.run_matrix(self.bad_second)
         code, said = self.run_matrix(self.good)
