@@ -186,6 +186,10 @@ class Bad(unittest.TestCase):
             hung = evidence.Evidence(hung=[evidence.Hang(1, step, 1000, stopped, 2)])
             self.assertEqual(verdict.left_over({3}, hung), left)
 
+    def test_who_was_stopped_by_an_nmi_may_stay(self) -> None:
+        for report, rough in ("crash_stop: 3/3 other CPUs stopped in 7 us (ipi 2, nmi 1)", True), ("crash_stop: 3/3 other CPUs stopped in 7 us (ipi 3)", False):
+            self.assertEqual(verdict.stopped_roughly(ARCH, evidence.Evidence(report=report)), rough)
+
     def test_who_goes_on(self) -> None:
         hung = [evidence.Hang(1, "kmsg_dump", 1000, True, 2), evidence.Hang(2, "kmsg_dump", 1000, True, 0)]
         bad = {"CPU 1 took over from itself": [evidence.Hang(1, "kmsg_dump", 1000, True, 1)],
