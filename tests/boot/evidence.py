@@ -304,13 +304,13 @@ def gather(transcript: Transcript, arch: Arch, symbols: Symbols) -> Evidence:
         e.panics.clear()
         for line in e.log or e.store:
             _console_line(e, at, STAMP.sub("", line))
-    if not e.hung:
-        # Nor where a CPU that hangs has the console's lock, or its successor was stopped by an NMI.
+    # Nor where a CPU that hangs has the console's lock, or its successor was stopped by an NMI.
+    if not e.hung and not e.log:
         e.hung = [h for line in e.store if (h := _hang(STAMP.sub("", line)))]
-        if e.hung:
-            lines = [STAMP.sub("", line) for line in e.log]
-            for line in lines[next((n for n, line in enumerate(lines) if _hang(line)), len(lines)) + 1:]:
-                _console_line(e, e.hang_at or 0.0, line)
+    lines = [STAMP.sub("", line) for line in e.log]
+    behind = [n for n, line in enumerate(lines) if _hang(line)][len(e.hung):]
+    for line in lines[behind[0]:] if behind else ():
+        _console_line(e, e.hang_at or 0.0, line)
     e.signal_us = _signal_us(e, [line for _, line in transcript.lines])
     offset = _offset(e.said, symbols)
     moved = int(e.vmcoreinfo.get("KERNELOFFSET", "0"), 16) or offset

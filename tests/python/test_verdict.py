@@ -155,6 +155,14 @@ class Bad(unittest.TestCase):
     def test_a_hang_that_the_console_does_not_say(self) -> None:
         self.fails("x86_64/dumper-hang", "K14: the console does not say", self.without("x86_64/dumper-hang", "^[^|]*hung in step"))
 
+    def test_a_hang_that_only_the_dump_shows(self) -> None:
+        """What the successor could not print is taken from the log, to its end."""
+        lines = log("x86_64/dumper-hang-kdump").splitlines(keepends=True)
+        hung = next(n for n, line in enumerate(lines) if "hung in step" in line)
+        crash = next(n for n, line in enumerate(lines) if "Linux version" in line and n > hung)
+        found = judge("x86_64/dumper-hang-kdump", "".join(lines[:hung] + lines[crash:]))
+        self.assertEqual(found.reasons, ["K14: the console does not say what hung"])
+
     def test_a_hang_that_is_not_in_the_dump(self) -> None:
         self.fails("x86_64/dumper-hang-kdump", "K14: the log in the dump", self.without("x86_64/dumper-hang-kdump", "log.*hung in step"))
 
