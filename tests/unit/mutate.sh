@@ -60,7 +60,7 @@ mutants()
 	targets_not_read_anew|cpu_that_comes_online_wedged_is_signalled|crash_stop|s/^\t\tcrash_targets(l);/\t\tif (rung == l->first)\n\t\t\tcrash_targets(l);/
 	targets_not_read_at_the_end|no_usable_rung|crash_stop|s/^\tcrash_targets(l);//
 	nobody_is_collected_before_a_rung|cpu_that_would_begin_a_dump_parks|crash_stop|s/^\t\tcrash_collect(l, rung);//
-	offline_cpu_is_waited_for|cpu_that_goes_offline_is_not_waited_for|crash_stop|s/} else if (!cpu_online(cpu)) {/} else if (0) {/
+	offline_cpu_is_waited_for|cpu_that_goes_offline_is_not_waited_for|crash_stop|s/} else if (!cpu_online(cpu) \&\& .*/} else if (0) {/
 	offline_cpu_is_counted|cpu_that_goes_offline_is_not_waited_for|crash_stop|s/cpumask_clear_cpu(cpu, &l->seen);/;/
 	remote_stop_ignored|remote_stop_counts|crash_stop|s/rung && rung->stopped &&/0 \&\&/
 	reboot_not_inherited|panic_after_a_reboot|crash_stop|s/why == CRASH_STOP_PANIC \&\& !l->next_rung/0/
