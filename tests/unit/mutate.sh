@@ -69,6 +69,7 @@ mutants()
 	held_up_reboot_speaks_for_the_panic|reboot_that_comes_back_behind_the_panic|crash_stop|/^\tcrash_climb(l, why);/,/crash_stop_sum_up/s/if (panic_mutex_is_lost())/if (0)/
 	second_reboot_goes_on|two_reboots_at_once|crash_stop|s/&& old != this_cpu)/\&\& old == this_cpu)/
 	second_reboot_gets_the_result|reboot_on_a_cpu_that_a_reboot_left|crash_stop|s/if (why == CRASH_STOP_REBOOT &&$/if (why == CRASH_STOP_REBOOT \&\& !l->done \&\&/
+	reboot_is_not_claimed_atomically|two_reboots_at_once|crash_stop|s/!atomic_try_cmpxchg(&crash_stopper, &old, this_cpu) &&/(old = atomic_read(\&crash_stopper), atomic_set(\&crash_stopper, this_cpu), old != PANIC_CPU_INVALID) \&\&/
 	ladder_climbed_again|healthy_stop_is_one_line|crash_stop|s/if (READ_ONCE(l->done))/if (0)/
 	reboot_not_patient|reboot_is_patient|crash_stop|s/why == CRASH_STOP_REBOOT && (first || !next)/0/
 	grace_ms_ignored|no_rung_takes_more_than_1_s|crash_stop|s/first ? READ_ONCE(grace_ms) :/first ? CRASH_GRACE_MS :/
@@ -97,6 +98,7 @@ mutants()
 	oops_runs_dumpers_on_the_owner|dumps_on_the_owner_run_no_dumper|crash_notify|s/reason != KMSG_DUMP_PANIC ||//
 	dump_outside_its_step|dumps_on_the_owner_run_no_dumper|crash_step|s/if (crash_now()->step != step)/if (0)/
 	leaves_kmsg_dump_and_runs_on|cpu_inside_kmsg_dump_gets_patience|crash_notify|/^void crash_dump_end/,$s/crash_stop_poll(NULL);/;/
+	looks_before_it_has_left_kmsg_dump|dump_inside_a_dump|crash_notify|s/^\tif (atomic_dec_and_test(&per_cpu(crash_stop_cpu, cpu).dumping))/\tcrash_stop_poll(NULL);\n\tif (atomic_dec_and_test(\&per_cpu(crash_stop_cpu, cpu).dumping) \&\& cpu < 0)/
 	takes_a_lock_after_the_stop|cpu_that_would_begin_a_dump_parks|crash_notify|/^int crash_dump_begin/,/^}/s/crash_stop_poll(NULL);//
 	last_notifiers_come_early|nested_panic_in_every_step|crash_notify|s/last == (nb->priority == INT_MIN)/true/
 	consoles_forgotten_before_the_crash_kernel|nested_panic_in_every_step|crash_stop_dump|s/crash_show(CRASH_KEXEC);//
