@@ -88,6 +88,10 @@ class Cells(unittest.TestCase):
             self.assertIn(f"CONFIG_SMP={smp}\n", build.fragment(cell.arch, cell.variant))
             self.assertEqual(cell.arch.variants()[cell.variant].base, "defconfig")
 
+    def test_clang_compiles_what_llvm_knows(self) -> None:
+        names = {c.name for c in cells.choose(["7.3"], ["7.3/*/clang/defconfig"], False)}
+        self.assertEqual(names, {f"7.3/{a}/clang/defconfig" for a in (*archs.load(), "i386", "loongarch", "mips", "ppc32")})
+
     def test_an_architecture_without_gcc(self) -> None:
         arch = archs.load()["arm"]
         with mock.patch.object(compilers, "names", return_value=["clang"]):
