@@ -214,8 +214,10 @@ def _console_line(e: Evidence, at: float, line: str) -> None:
     elif found := re.match(r"crash_test: dump ends at (\d+) us", line):
         e.dump_end_us = int(found[1])
     elif found := re.match(r"crash_test: hangs at (\d+) us", line):
-        e.hangs_us.append(int(found[1]))
-        e.hang_at = at
+        # What the console brought out late is in the log's end as well.
+        if int(found[1]) not in e.hangs_us:
+            e.hangs_us.append(int(found[1]))
+            e.hang_at = at
     elif hang := _hang(line):
         e.hung.append(hang)
     elif found := STRAYS.search(line):
