@@ -136,5 +136,7 @@
 // The owner of the crash may have gone on without the lock; it panics next.
 @@ @@
 -raw_spin_unlock_irqrestore(&die_lock, flags);
-+if (!panic_mutex_is_mine())
++if (panic_mutex_is_mine())
++	__release(&die_lock);
++else
 +	raw_spin_unlock_irqrestore(&die_lock, flags);

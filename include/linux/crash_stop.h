@@ -370,15 +370,20 @@ static inline bool crash_alone(void) { return false; }
 
 /*
  * Take a lock of the oops code: its holder may have been stopped, and while it
- * prints, another CPU may panic. The owner of the crash goes on without.
+ * prints, another CPU may panic. The owner of the crash goes on without: to a
+ * checker that follows such a lock, "without" says that it is held, too.
  */
-#define crash_stop_take_lock(trylock, regs)			\
+#define crash_stop_take_lock(trylock, without, regs)		\
 do {								\
-	while (!panic_mutex_is_mine() && !(trylock)) {		\
-		crash_stop_poll(regs);				\
-		cpu_relax();					\
+	if (panic_mutex_is_mine()) {				\
+		without;					\
+		break;						\
 	}							\
-} while (0)
+	if (trylock)						\
+		break;						\
+	crash_stop_poll(regs);					\
+	cpu_relax();						\
+} while (1)
 
 #ifdef CONFIG_CRASH_STOP_DUMP
 

@@ -19,7 +19,7 @@ static inline void crash_stop_lock_die(arch_spinlock_t *lock)
 		arch_spin_lock(lock);
 		return;
 	}
-	crash_stop_take_lock(arch_spin_trylock(lock), NULL);
+	crash_stop_take_lock(arch_spin_trylock(lock), (void)0, NULL);
 }
 
 #endif /* _ARM_CRASH_STOP_COMPAT_H */

@@ -42,7 +42,7 @@ static inline unsigned long crash_stop_lock_die(raw_spinlock_t *lock, struct pt_
 	unsigned long flags;
 
 	local_irq_save(flags);
-	crash_stop_take_lock(raw_spin_trylock(lock), regs);
+	crash_stop_take_lock(raw_spin_trylock(lock), __acquire(lock), regs);
 	return flags;
 }
 

@@ -24,7 +24,7 @@ static inline unsigned long crash_stop_lock_die(raw_spinlock_t *lock)
 		return flags;
 	}
 	local_irq_save(flags);
-	crash_stop_take_lock(raw_spin_trylock(lock), NULL);
+	crash_stop_take_lock(raw_spin_trylock(lock), __acquire(lock), NULL);
 	return flags;
 }
 

@@ -50,13 +50,15 @@ static inline void crash_stop_lock_die(spinlock_t *lock)
 		return;
 	}
 	local_irq_disable();
-	crash_stop_take_lock(spin_trylock(lock), NULL);
+	crash_stop_take_lock(spin_trylock(lock), __acquire(lock), NULL);
 }
 
 /* The owner of a panic has not taken it, and keeps interrupts off. */
 static inline void crash_stop_unlock_die(spinlock_t *lock)
 {
-	if (!panic_mutex_is_mine())
+	if (panic_mutex_is_mine())
+		__release(lock);
+	else
 		spin_unlock_irq(lock);
 }
 
