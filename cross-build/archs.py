@@ -59,6 +59,9 @@ class Arch:
             text = "".join(f"{line}\n" for line in data.get("lines", "").split())
             if data.get("config"):
                 text += (self.folder / data["config"]).read_text()
+            if name in found and "base" not in data:
+                found[name] = dataclasses.replace(found[name], lines=found[name].lines + text)
+                continue
             found[name] = Variant(name, data.get("base", "allnoconfig"), text, tuple(data.get("objects", "").split()),
                                   name in wanted or data.get("default", "yes") == "yes", data.get("after", ""))
         return {n: v for n, v in found.items() if not wanted or n in wanted}

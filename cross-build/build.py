@@ -30,7 +30,7 @@ import sources
 from archs import ROOT, Arch
 from errors import BuildFailed, DidNotSurvive, Killed, Unusable
 
-PLAIN, DEFCONFIG, DEBIAN = "plain", "defconfig", "debian"
+PLAIN, LEAST, DEFCONFIG, DEBIAN = "plain", "least", "defconfig", "debian"
 # What make, gcc and clang say when it was not they who ended, as when memory runs out; a shell's exit code is 128 and the signal.
 ENDED = re.compile(r"^.*(?:\b(?:Killed|Terminated|Interrupt) signal terminated program .*|terminated with signal (?:2|9|15)\b.*"
                    r"|unable to execute command: (?:Killed|Terminated|Interrupt)"

@@ -82,13 +82,12 @@ def _begin(cell: Cell, side: str, out: pathlib.Path) -> None:
                 return
 
 
-def _configure_as(kernel: build.Kernel, config: str, log: pathlib.Path) -> None:
-    """Configure one side as another one was."""
+def _configure_as(kernel: build.Kernel, config: str) -> None:
+    """Configure one side as another one was; make drops what this tree does not know."""
     asked = kernel.out / "asked"
     if not asked.exists() or asked.read_text() != config:
         asked.unlink(missing_ok=True)
         (kernel.out / ".config").write_text(config)
-        build.make(kernel, "olddefconfig", log=log)
         asked.write_text(config)
 
 
@@ -155,7 +154,7 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
         on = "\nCONFIG_CRASH_STOP=y\n" in config
         if not on:
             ours = _side(cell, "lined", version, objects.lined(stock, patched))
-            _configure_as(ours, config, log)
+            _configure_as(ours, config)
         more = cell.arch.variants()[cell.variant].objects
         names = [*objects.touched(cell.arch, version), *objects.including(cell.arch, version, stock), *more]
         touched = objects.selected(list(dict.fromkeys(names)), stock, config)
@@ -168,7 +167,7 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
             if not names:
                 return ""
             with _unpatched():
-                _configure_as(unpatched, config, log)
+                _configure_as(unpatched, config)
                 _prepare(unpatched, log)
                 return _compile(unpatched, names, sparse if plain else [], log)
 
@@ -185,7 +184,7 @@ def _built(cell: Cell, log: pathlib.Path, seed: int) -> gates.Built:
             notes["no sparse"] = "the kernel's Makefile refuses this sparse"
     built = gates.Built(cell, version, unpatched, ours, on, whole, touched, added, said, log, notes=notes)
     if cell.linked:
-        built.linked = build.build(cell.kernel, cell.arch, True, cell.variant, "vmlinux")
+        built.linked = build.build(cell.kernel, cell.arch, True, build.LEAST, "vmlinux")
     return built
 
 

@@ -50,21 +50,21 @@ class Cell:
 
     @property
     def linked(self) -> bool:
-        """Is this the cell of its kernel and architecture whose kernel is linked?"""
+        """Is this the cell of its kernel and architecture that links a kernel, too?"""
         return (bool(self.arch.get("arch", "image")) and self.compiler == compilers.GCC and self.variant == build.PLAIN
                 and self.kernel not in apply.KERNELS[:-1])
 
     @property
     def default(self) -> bool:
-        """Does the matrix have it without --all? The newest kernel with the architecture's first compiler, and what every
-        kernel and compiler must do where there is a backend."""
+        """Does the matrix have it without --all? The newest kernel with the architecture's first compiler, and where there
+        is a backend each compiler, and the older kernels with the layer or without it in turn."""
         if not self.arch.variants()[self.variant].default:
             return False
-        newest, first = self.kernel not in apply.KERNELS[:-1], self.compiler == compilers.names(self.arch)[0]
-        if newest and first:
-            return True
-        return bool(self.arch.get("arch", "image")) and (
-            newest and self.variant == build.PLAIN or first and self.variant in (build.PLAIN, "off"))
+        backend, first = bool(self.arch.get("arch", "image")), self.compiler == compilers.names(self.arch)[0]
+        if self.kernel not in apply.KERNELS[:-1]:
+            return first or backend and self.variant == build.PLAIN
+        turn = apply.KERNELS.index(self.kernel) + list(archs.compiled()).index(self.arch.name)
+        return backend and first and self.variant == (build.PLAIN, "off")[turn % 2]
 
 
 def every(kernels: list[str]) -> list[Cell]:

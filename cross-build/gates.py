@@ -103,7 +103,7 @@ def mismatches(built: Built) -> list[str]:
     if not built.linked:
         return []
     ours = _mismatches(built.linked)
-    stock = _mismatches(build.build(built.cell.kernel, built.cell.arch, False, built.cell.variant, "vmlinux")) if ours else set()
+    stock = _mismatches(build.build(built.cell.kernel, built.cell.arch, False, build.LEAST, "vmlinux")) if ours else set()
     return sorted(ours - stock)
 
 

@@ -42,6 +42,13 @@ class Here(unittest.TestCase):
                               if compilers.GCC in compilers.names(arch) and not compilers.cross(arch)]
                     self.assertEqual(native, [name])
 
+    def test_its_own_lines_of_a_variant_come_behind_those_of_all(self) -> None:
+        for name, arch in archs.load().items():
+            with self.subTest(arch=name):
+                every, own = (archs._read(p)["variant least"]["lines"].split() for p in (archs.VARIANTS, arch.folder / "crash_stop.conf"))
+                self.assertEqual(arch.variants()["least"].lines.split(), every + own)
+                self.assertFalse(arch.variants()["least"].default)
+
     def test_the_slice_is_its_own(self) -> None:
         for machine, name in NAMES.items():
             if name in archs.load():
