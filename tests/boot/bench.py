@@ -29,6 +29,7 @@ COMPARED = ("plain", "wedged", "three")
 # Paths that do not wait for a CPU, so that counting them does not take minutes.
 COUNTED = ("plain",)
 CPUS = (1, 2, 4, 8, 16, 32, 64)
+MANY = 16  # more boot slowly where a host has a few: a third of the runs
 # A guest that never came as far as its panic says nothing; it is started again.
 TRIES = 3
 
@@ -86,6 +87,10 @@ class Bench:
     points: list[Point] = dataclasses.field(default_factory=list)
     sizes: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)  # stock, patched: section: bytes
     remarks: list[str] = dataclasses.field(default_factory=list)
+
+    def runs(self, cpus: int) -> int:
+        """How often a case with so many CPUs is run on each kernel."""
+        return self.times if cpus <= MANY else max(1, self.times // 3)
 
     def fits(self) -> list[tuple[str, str, str, str, stats.Fit]]:
         """(scenario, what, clock, kernel, line) wherever there are enough numbers of CPUs."""
@@ -199,7 +204,7 @@ def run(one: Bench, kernels: dict[bool, Kernel], todo: list[Case]) -> typing.Ite
             one.remarks.append(f"{case.name}: left out, since {lost[way]} CPUs did not boot")
             continue
         try:
-            seen, points = measure(kernels, case, one.times)
+            seen, points = measure(kernels, case, one.runs(case.cpus))
         except Unusable as error:
             one.remarks.append(str(error))
             lost[way] = case.cpus

@@ -56,9 +56,15 @@ def rows(points: list[Point]) -> list[str]:
 HEAD = f"{'scenario':9}{'CPUs':>5}  {'panic() to':13}{'stock':>30}{'here':>30}{'ratio':>9}"
 
 
+def _fewer(bench: Bench) -> str:
+    """From how many CPUs on a case was run less often."""
+    fewer = [p.cpus for p in bench.points if bench.runs(p.cpus) < bench.times]
+    return f", {bench.runs(min(fewer))} from {min(fewer)} CPUs on" if fewer else ""
+
+
 def table(bench: Bench) -> str:
     """Everything as text."""
-    lines = [f"{bench.arch}, Linux {bench.kernel}, {bench.tools}; stock and here in turn, {bench.times} runs each",
+    lines = [f"{bench.arch}, Linux {bench.kernel}, {bench.tools}; stock and here in turn, {bench.times} runs each{_fewer(bench)}",
              "median [least .. most]; the ladder alone counts from the first signal, all else from panic() on"]
     for clock in dict.fromkeys(p.clock for p in bench.points):
         lines += ["", clock, HEAD, *rows([p for p in bench.points if p.clock == clock])]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The benchmark on recorded runs: statistics, the line through them, table, JSON, picture, gate."""
 
+import dataclasses
 import json
 import pathlib
 import tempfile
@@ -103,6 +104,15 @@ class Measured(unittest.TestCase):
         _, points, _ = self.measure("three", case("three"))
         ladder = next(p for p in points if p.what == bench.LADDER)
         self.assertEqual((ladder.stock.runs, ladder.ours.runs), (0, 3))
+
+    def test_more_cpus_have_fewer_runs(self) -> None:
+        for times, runs_of in ((1, [1, 1]), (3, [3, 1]), (5, [5, 1]), (9, [9, 3])):
+            one = bench.Bench("x86_64", "7.3", "gcc, QEMU", times)
+            self.assertEqual([one.runs(bench.MANY), one.runs(bench.MANY + 1)], runs_of)
+            point = dataclasses.replace(self.measure("three", case("three"))[1][0], cpus=64)
+            one.points = [dataclasses.replace(point, cpus=4), point]
+            said = f"{times} runs each, {runs_of[1]} from 64 CPUs on" if times > 1 else "1 runs each"
+            self.assertTrue(chart.table(one).splitlines()[0].endswith(said), chart.table(one).splitlines()[0])
 
     def test_with_a_crash_kernel_only_that_is_timed(self) -> None:
         _, points, _ = self.measure("wedged-kdump", case(kdump="yes"))
