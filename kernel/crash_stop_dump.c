@@ -14,9 +14,8 @@
  * Races that are accepted: the crash kernel starts while a late CPU writes; the
  * owner faults while it writes a placeholder, and the late CPU, which waits
  * CRASH_PLACING_US at the most, writes over half of it; an owner is held up for its
- * deadline between taking the kexec lock and keeping that it has, and neither it nor
- * some other CPU can be stopped: its successor boots no crash kernel, as if that one
- * had the lock.
+ * deadline between taking the kexec lock and keeping that it has, and some other CPU
+ * has not stopped: its successor boots no crash kernel, as if that one had the lock.
  *
  * Hooks: capture, firmware_dump and before_crash_kernel of struct crash_stop_backend.
  */

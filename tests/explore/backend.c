@@ -16,6 +16,7 @@ static struct {
 	unsigned char raised[2][CRASH_RUNGS_MAX][NR_CPUS];
 	unsigned char after_stop[2];
 	bool reboot_lost;		/* a panic was claimed before a reboot had stopped all */
+	bool hung_at_lock;		/* an owner may have had the kexec lock, and not kept that */
 	struct {
 		unsigned char captured, quiesced;
 		bool parked, resumed;
@@ -292,16 +293,16 @@ void backend_init(void)
 }
 
 /*
- * How long the owner writes a placeholder is bounded, unless it faults: the CPU
- * that waits for it does not give up before. That race is accepted.
+ * How long the owner writes a placeholder is bounded, unless it faults or hangs: the CPU
+ * that waits for it does not give up before nobody else goes on. That race is accepted.
  */
-bool backend_time_is_up(int cpu)
+bool backend_time_is_up(int cpu, bool alone)
 {
 	/* Who stands by before the stop has ended waits for nothing. */
 	if (state(cpu) == CRASH_CPU_STOPPED && !owns_panic(cpu) &&
 	    (!crash_stop_result() || seen.takeovers == backend_takeovers))
 		return false;
-	return crash_stop_cpu[cpu].note.counter != CRASH_NOTE_PLACING;
+	return alone || crash_stop_cpu[cpu].note.counter != CRASH_NOTE_PLACING;
 }
 
 /* No signal can stop it. */
@@ -313,6 +314,7 @@ static bool wedged(int cpu)
 /* A CPU that has stopped is the owner now, and all that it was seen to do begins anew. */
 static bool taken_over(void)
 {
+	const struct crash_stage *at = crash_stage_of(crash_turn.counter);
 	int cpu = owner_now();
 
 	MUST("K14", ++seen.takeovers <= backend_takeovers);
@@ -321,6 +323,7 @@ static bool taken_over(void)
 	memset(&seen.cpus[cpu], 0, sizeof(seen.cpus[cpu]));
 	seen.cpus[seen.owner - 1].owned = true;
 	seen.after_stop[CRASH_STOP_PANIC] = 0;
+	seen.hung_at_lock |= at->step == CRASH_KEXEC && !at->part;
 	return true;
 }
 
@@ -378,6 +381,18 @@ static bool faulted_in_kexec(void)
 	return visits[PLACE_BEFORE_KEXEC] > 0;
 }
 
+/* Its successor cannot tell that from a lock which a CPU has that runs on; accepted. */
+static bool lock_was_forgotten(void)
+{
+	int cpu;
+
+	if (seen.hung_at_lock)
+		for_each_cpu(cpu, crash_stop_result()->left)
+			if (!seen.cpus[cpu].owned)
+				return true;
+	return false;
+}
+
 /* By a CPU that did not stop, or was stopped in it once patience had come to its end. */
 static bool store_was_locked(unsigned int dumper)
 {
@@ -405,7 +420,8 @@ void backend_check_end(void)
 	MUST("K10", ender >= 0);
 	MUST("K1", owner < 0 || ender == owner);
 	if (owner >= 0 && backend_expects_image)
-		MUST("K7", machine_end_of(owner) == MACHINE_KEXEC || faulted_in_kexec());
+		MUST("K7", machine_end_of(owner) == MACHINE_KEXEC || faulted_in_kexec() ||
+				   lock_was_forgotten());
 	else if (owner >= 0)
 		MUST("K7", machine_end_of(owner) == MACHINE_RESTART);
 	MUST("K8", r);

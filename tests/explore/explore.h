@@ -73,7 +73,7 @@ void __noreturn explore_failed(const char *contract, const char *what, const cha
 /* backend.c */
 void backend_check(void);	/* what holds always */
 void backend_check_end(void);	/* and when nothing can go on */
-bool backend_time_is_up(int cpu);
+bool backend_time_is_up(int cpu, bool alone);
 extern bool backend_expects_image;
 extern unsigned int backend_takeovers;	/* how often a deadline may pass */
 

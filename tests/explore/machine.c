@@ -304,7 +304,7 @@ static bool machine_can(const struct cpu *c, enum move_kind kind)
 	case TAKE_NMI:
 		return c->s.signals[1][0].handler && !c->s.in_nmi;
 	case TIME_IS_UP:
-		return c->s.doing == POLLS && backend_time_is_up(c - cpus);
+		return c->s.doing == POLLS && backend_time_is_up(c - cpus, false);
 	case FAULT:
 		return c->s.doing == MAY_FAULT;
 	case MOVE_KINDS:
@@ -329,6 +329,10 @@ unsigned int machine_moves(struct move *moves)
 				moves[n++] = (struct move){ .cpu = cpu, .kind = kind };
 		}
 	}
+	/* What it waits for does not come any more. */
+	for (cpu = 0; !n && cpu < m->nr_cpus; cpu++)
+		if (cpus[cpu].s.doing == POLLS && backend_time_is_up(cpu, true))
+			moves[n++] = (struct move){ .cpu = cpu, .kind = TIME_IS_UP };
 	return n;
 }
 
