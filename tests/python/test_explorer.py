@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the explorer prints of a failure is enough to see it again, and it has a choice where another CPU may come in between."""
+"""What the explorer prints of a failure is enough to see it again, where it has a choice, and what its document says of it."""
 
 import os
 import pathlib
@@ -53,6 +53,34 @@ class Points(unittest.TestCase):
 
     def test_who_is_online(self) -> None:
         self.has("crash_stop_report.c", "for_each_online_cpu(cpu)", "set_cpu_online(cpu, false)")
+
+
+class Document(unittest.TestCase):
+    """Documentation/explorer.rst"""
+
+    def setUp(self) -> None:
+        self.text = " ".join((paths.ROOT / "Documentation/explorer.rst").read_text().split())
+
+    def test_every_scenario_has_been_searched(self) -> None:
+        scenarios = len(re.findall(r'^\t\{ "', (EXPLORE / "scenarios.c").read_text(), re.M))
+        said = re.findall(r"(\d+) of (\d+)", self.text)
+        self.assertTrue(said)
+        self.assertEqual({of for _, of in said}, {str(scenarios)})
+
+    def test_bounds(self) -> None:
+        """What the default search and that of --all are said to be."""
+        bounds = dict(re.findall(r"^#define (BOUND_OF\w+)\t+(\d)", (EXPLORE / "main.c").read_text(), re.M))
+        words = ("without", "with at most one", "with at most two", "with at most three", "with at most four")
+        for name, said in (("BOUND_OF_2", "With two CPUs all executions {} surprises are seen"), ("BOUND_OF_3", "with three those {}"),
+                           ("BOUND_OF_3_DEEP", "and with three those {}")):
+            with self.subTest(bound=name):
+                self.assertIn(said.format(words[int(bounds[name])]), self.text)
+
+    def test_how_much_less_a_takeover_has(self) -> None:
+        """One surprise, whatever the scenario."""
+        dear = set(re.findall(r'^\t\{ ".*, (\d+) \},$', (EXPLORE / "scenarios.c").read_text(), re.M))
+        self.assertEqual(dear, {"0", "1"})
+        self.assertIn("one surprise less is searched", self.text)
 
 
 if __name__ == "__main__":
