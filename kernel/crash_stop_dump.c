@@ -5,6 +5,7 @@
  * A note has one writer at a time, decided by compare-and-exchange:
  *
  *	NONE --owner--> PLACING -> PLACEHOLDER --the CPU, late--> WRITING -> REGS
+ *	PLACING, its owner has lost the crash --owner--> PLACING -> PLACEHOLDER
  *	NONE --the CPU--> WRITING -> REGS --it takes the crash over--> NONE
  *
  * A placeholder stands for a CPU that did not stop, or that could not save its
@@ -13,9 +14,11 @@
  *
  * Races that are accepted: the crash kernel starts while a late CPU writes; the
  * owner faults while it writes a placeholder, and the late CPU, which waits
- * CRASH_PLACING_US at the most, writes over half of it; an owner is held up for its
- * deadline between taking the kexec lock and keeping that it has, and some other CPU
- * has not stopped: its successor boots no crash kernel, as if that one had the lock.
+ * CRASH_PLACING_US at the most, writes over half of it; an owner that lost the crash
+ * in a placeholder comes back, and writes the rest of it over the registers of such
+ * a CPU; an owner is held up for its deadline between taking the kexec lock and
+ * keeping that it has, and some other CPU has not stopped: its successor boots no
+ * crash kernel, as if that one had the lock.
  *
  * Hooks: capture, firmware_dump and before_crash_kernel of struct crash_stop_backend.
  */
@@ -101,15 +104,21 @@ void crash_stop_placeholder(int cpu)
 {
 	struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
 	struct elf_prstatus prstatus = {};
-	int old = CRASH_NOTE_NONE;
+	int old = atomic_read(&p->note), this_cpu = raw_smp_processor_id();
+	static int placer = PANIC_CPU_INVALID;	/* who was the last to write one */
 	u32 *buf;
 
-	/* One that has stopped in the middle of it writes no more. */
-	if (crash_stop_cpu_stopped(cpu) && atomic_read(&p->note) == CRASH_NOTE_WRITING)
-		old = CRASH_NOTE_WRITING;
+	/*
+	 * One that has stopped in the middle of it writes no more. An owner that hung
+	 * in it is owner no more, and if it goes on, it writes the same.
+	 */
+	if (!(old == CRASH_NOTE_WRITING && crash_stop_cpu_stopped(cpu)) &&
+	    !(old == CRASH_NOTE_PLACING && READ_ONCE(placer) != this_cpu))
+		old = CRASH_NOTE_NONE;
 	/* note-writer.litmus, note-kept.litmus, note-abandoned.litmus, note-late.litmus */
 	if (!crash_notes || !atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_PLACING))
 		return;
+	WRITE_ONCE(placer, this_cpu);
 	prstatus.common.pr_pid = CRASH_PLACEHOLDER_PID;
 	buf = (u32 *)per_cpu_ptr(crash_notes, cpu);
 	buf = append_elf_note(buf, NN_PRSTATUS, NT_PRSTATUS, &prstatus, sizeof(prstatus));

@@ -147,7 +147,7 @@ mutants()
 	lost_owner_costs_the_dump|old_owner_is_unreachable|crash_stop_dump|s/crash_standby_all_came()/crash_stop_complete()/
 	held_lock_ignored|refusal_that_faults|crash_stop_dump|s/!locked && !crash_standby_all_came()/0/
 	placeholder_stays|late_cpu_is_captured_and_parked|crash_stop_dump|s/CRASH_NOTE_REGS)$/CRASH_NOTE_REGS || atomic_read(\&p->note) == CRASH_NOTE_PLACEHOLDER)/
-	placeholder_not_waited_for|late_cpu_comes_while_its_placeholder_is_written|crash_stop_dump|s/old == CRASH_NOTE_PLACING &&/0 \&\&/
+	placeholder_not_waited_for|late_cpu_comes_while_its_placeholder_is_written|crash_stop_dump|s/while (old == CRASH_NOTE_PLACING/while (0/
 	placeholder_over_registers|healthy_stop_is_one_line|crash_stop_dump|s/!atomic_try_cmpxchg(&p->note, &old,/!atomic_xchg(\&p->note,/
 	placeholder_has_a_pid|wedged_cpu_is_named_and_has_a_placeholder|crash_stop_dump|s/CRASH_PLACEHOLDER_PID;/0;/
 	vmcoreinfo_line_too_long|vmcoreinfo_lines_fit|crash_stop_dump|s/NUMBER(crash_stop_us)=%u/NUMBER(crash_stop_us)=%080u/
@@ -176,6 +176,8 @@ mutants()
 	takeover_stays_stopped|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_RUNNING);//
 	takeover_looks_nested|hang_in_every_step|crash_standby|s/^\tcrash_taken_over = true;//
 	takeover_hides_the_next_fault|fault_after_a_takeover|crash_step|s/^\t\tcrash_taken_over = false;.*/\t\t;/
+	half_a_placeholder_left|owner_hangs_in_a_placeholder|crash_stop_dump|s/READ_ONCE(placer) != this_cpu/0/
+	placeholder_begun_again|owner_faults_in_a_placeholder|crash_stop_dump|s/READ_ONCE(placer) != this_cpu/1/
 	old_registers_of_the_new_owner|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->note, CRASH_NOTE_NONE);//
 	old_note_of_a_new_owner_that_hangs|new_owner_is_unreachable|crash_standby|s/CRASH_NOTE_NONE/CRASH_NOTE_PLACEHOLDER/
 	report_on_the_time_of_the_hang|report_that_takes_long|crash_standby|s/if (at->reports)/if (0)/

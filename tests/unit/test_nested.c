@@ -459,11 +459,31 @@ static void lock_of_a_stopped_cpu_is_not_waited_for(unsigned int variant)
 	CHECK_INT(alone_at[PLACE_DUMPER], !variant);
 }
 
+static void faults_always(void)
+{
+	panic("in a placeholder");
+}
+
+/* It costs that placeholder, which is not begun again. */
+static void owner_faults_in_a_placeholder(unsigned int variant)
+{
+	(void)variant;
+	kernel_load_image();
+	plan[0].program = program_panic;
+	plan[2].masked = plan[2].deaf[NMI] = true;
+	plan[3].masked = plan[3].deaf[NMI] = true;
+	in_placeholder = faults_always;
+	CHECK_INT(kernel_boot(), MACHINE_KEXEC);
+	CHECK_INT(log_count("nested panic in step \"stop\""), 2);
+	CHECK_INT(visits[PLACE_DUMPER], 1);
+}
+
 const struct test nested_tests[] = {
 	T_N(nested_panic_in_every_step, NESTED_VARIANTS),
 	T_N(raise_that_faults, 2),
 	T(last_raise_that_faults_behind_its_signals),
 	T_N(several_nested_panics, 2),
+	T(owner_faults_in_a_placeholder),
 	T_N(too_many_nested_panics_boot_the_crash_kernel, 4),
 	T_N(too_many_bad_dumpers_boot_the_crash_kernel, 2),
 	T_N(too_many_nested_panics_restart, 4),

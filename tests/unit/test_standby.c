@@ -741,6 +741,25 @@ static void hang_right_behind_the_stop(unsigned int variant)
 	CHECK(event_ns(EV_PLACE, ANY, PLACE_REPORT) > event_ns(EV_AFTER_STOP, 0, ANY) + DEADLINE_MS * MS);
 }
 
+static void first_owner_hangs(void)
+{
+	if (!raw_smp_processor_id())
+		machine_sleep(FOREVER);
+}
+
+/* K9: of an owner that hangs halfway through a placeholder nobody else would write one. */
+static void owner_hangs_in_a_placeholder(unsigned int variant)
+{
+	scene(variant);
+	plan[3].masked = plan[3].deaf[NMI] = true;
+	in_placeholder = first_owner_hangs;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	CHECK_INT(log_count("hung in step \"stop\""), 1);
+	CHECK_INT(crash_stop_cpu[3].note.counter, CRASH_NOTE_PLACEHOLDER);
+	CHECK(kernel_note(3).there);
+	CHECK_INT(kernel_note(3).pid, -1);
+}
+
 /* The registers of the oops are those of the CPU that oopsed. */
 static void program_oops(void)
 {
@@ -774,6 +793,7 @@ const struct test standby_tests[] = {
 	T_N(stage_that_an_nmi_extends, 4),
 	T_N(stage_that_is_extended_in_vain, 4),
 	T_N(owner_and_standby_hang, 4),
+	T_N(owner_hangs_in_a_placeholder, 4),
 	T_N(nmi_on_top_of_the_watch, 4),
 	T_N(new_owner_hangs, 4),
 	T_N(new_owner_hangs_in_a_notifier, 4),
