@@ -47,6 +47,9 @@
 #define CRASH_PLACEHOLDER_PID	(-1)
 #define CRASH_PLACING_US	10000	/* for a hypervisor that takes the CPU away */
 
+/* Who was the last to write a placeholder for this CPU, counted from 1. */
+static DEFINE_PER_CPU(int, crash_placer);
+
 /* The registers of the oops that led to crash_kexec(). */
 static struct pt_regs *crash_regs;
 static int crash_regs_cpu;
@@ -104,8 +107,7 @@ void crash_stop_placeholder(int cpu)
 {
 	struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
 	struct elf_prstatus prstatus = {};
-	int old = atomic_read(&p->note), this_cpu = raw_smp_processor_id();
-	static int placer = PANIC_CPU_INVALID;	/* who was the last to write one */
+	int old = atomic_read(&p->note), me = raw_smp_processor_id() + 1;
 	u32 *buf;
 
 	/*
@@ -113,12 +115,12 @@ void crash_stop_placeholder(int cpu)
 	 * in it is owner no more, and if it goes on, it writes the same.
 	 */
 	if (!(old == CRASH_NOTE_WRITING && crash_stop_cpu_stopped(cpu)) &&
-	    !(old == CRASH_NOTE_PLACING && READ_ONCE(placer) != this_cpu))
+	    !(old == CRASH_NOTE_PLACING && READ_ONCE(per_cpu(crash_placer, cpu)) != me))
 		old = CRASH_NOTE_NONE;
 	/* note-writer.litmus, note-kept.litmus, note-abandoned.litmus, note-late.litmus */
 	if (!crash_notes || !atomic_try_cmpxchg(&p->note, &old, CRASH_NOTE_PLACING))
 		return;
-	WRITE_ONCE(placer, this_cpu);
+	WRITE_ONCE(per_cpu(crash_placer, cpu), me);
 	prstatus.common.pr_pid = CRASH_PLACEHOLDER_PID;
 	buf = (u32 *)per_cpu_ptr(crash_notes, cpu);
 	buf = append_elf_note(buf, NN_PRSTATUS, NT_PRSTATUS, &prstatus, sizeof(prstatus));

@@ -41,6 +41,13 @@ static void standby_deaf(void)
 	plan[0].deaf[NMI] = true;
 }
 
+/* And CPU 1 never answers: a placeholder is written for it, and may take that long, too. */
+static void standby_silent(void)
+{
+	standby();
+	plan[1].masked = plan[1].deaf[NMI] = true;
+}
+
 /* And so may another one, of the new owner. */
 static void standbys(void)
 {
@@ -193,6 +200,7 @@ const struct scenario scenarios[] = {
 	{ "standby", standby, 0, 1 },
 	{ "standby-image", standby_with_image, 0, 1 },
 	{ "standby-deaf", standby_deaf, 0, 1 },
+	{ "standby-silent", standby_silent, 0, 1 },
 	{ "standbys", standbys, 0, 1 },
 	{ "masked", masked, 0, 0 },
 	{ "deaf", deaf, 0, 0 },

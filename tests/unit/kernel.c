@@ -360,8 +360,9 @@ u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t
 	writer = writers[cpu];
 	writers[cpu] = this_cpu + 1;
 	machine_unlock();
-	/* Who stands still writes no more. */
-	CHECK(!writer || writer == this_cpu + 1 || crash_stop_cpu_stopped(writer - 1));
+	/* Who stands still writes no more, and two owners write the same for another CPU. */
+	CHECK(!writer || writer == this_cpu + 1 || crash_stop_cpu_stopped(writer - 1) ||
+	      (cpu != this_cpu && cpu != writer - 1));
 	if (cpu != this_cpu && in_placeholder)
 		in_placeholder();
 	*buf++ = strlen(name) + 1;

@@ -176,8 +176,8 @@ mutants()
 	takeover_stays_stopped|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_RUNNING);//
 	takeover_looks_nested|hang_in_every_step|crash_standby|s/^\tcrash_taken_over = true;//
 	takeover_hides_the_next_fault|fault_after_a_takeover|crash_step|s/^\t\tcrash_taken_over = false;.*/\t\t;/
-	half_a_placeholder_left|owner_hangs_in_a_placeholder|crash_stop_dump|s/READ_ONCE(placer) != this_cpu/0/
-	placeholder_begun_again|owner_faults_in_a_placeholder|crash_stop_dump|s/READ_ONCE(placer) != this_cpu/1/
+	half_a_placeholder_left|owner_hangs_in_a_placeholder|crash_stop_dump|s/READ_ONCE(per_cpu(crash_placer, cpu)) != me/0/
+	placeholder_begun_again|owner_faults_in_a_placeholder|crash_stop_dump|s/READ_ONCE(per_cpu(crash_placer, cpu)) != me/1/
 	old_registers_of_the_new_owner|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->note, CRASH_NOTE_NONE);//
 	old_note_of_a_new_owner_that_hangs|new_owner_is_unreachable|crash_standby|s/CRASH_NOTE_NONE/CRASH_NOTE_PLACEHOLDER/
 	report_on_the_time_of_the_hang|report_that_takes_long|crash_standby|s/if (at->reports)/if (0)/

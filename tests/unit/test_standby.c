@@ -752,6 +752,8 @@ static void owner_hangs_in_a_placeholder(unsigned int variant)
 {
 	scene(variant);
 	plan[3].masked = plan[3].deaf[NMI] = true;
+	/* It has a placeholder of its own then, before that of CPU 3. */
+	plan[0].deaf[NMI] = variant & 4;
 	in_placeholder = first_owner_hangs;
 	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
 	CHECK_INT(log_count("hung in step \"stop\""), 1);
@@ -793,7 +795,7 @@ const struct test standby_tests[] = {
 	T_N(stage_that_an_nmi_extends, 4),
 	T_N(stage_that_is_extended_in_vain, 4),
 	T_N(owner_and_standby_hang, 4),
-	T_N(owner_hangs_in_a_placeholder, 4),
+	T_N(owner_hangs_in_a_placeholder, 8),
 	T_N(nmi_on_top_of_the_watch, 4),
 	T_N(new_owner_hangs, 4),
 	T_N(new_owner_hangs_in_a_notifier, 4),
