@@ -107,6 +107,7 @@ void crash_stop_placeholder(int cpu)
 {
 	struct crash_cpu *p = &per_cpu(crash_stop_cpu, cpu);
 	struct elf_prstatus prstatus = {};
+	bool stopped = crash_stop_cpu_stopped(cpu);
 	int old = atomic_read(&p->note), me = raw_smp_processor_id() + 1;
 	u32 *buf;
 
@@ -114,7 +115,7 @@ void crash_stop_placeholder(int cpu)
 	 * One that has stopped in the middle of it writes no more. An owner that hung
 	 * in it is owner no more, and if it goes on, it writes the same.
 	 */
-	if (!(old == CRASH_NOTE_WRITING && crash_stop_cpu_stopped(cpu)) &&
+	if (!(old == CRASH_NOTE_WRITING && stopped) &&
 	    !(old == CRASH_NOTE_PLACING && READ_ONCE(per_cpu(crash_placer, cpu)) != me))
 		old = CRASH_NOTE_NONE;
 	/* note-writer.litmus, note-kept.litmus, note-abandoned.litmus, note-late.litmus */

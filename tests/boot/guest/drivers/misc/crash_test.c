@@ -481,9 +481,10 @@ static int crash_test_going(unsigned int cpu)
 	return 0;
 }
 
-static int thread(void *unused)
+/* Its CPU may have gone off before it began: its role is that CPU's, wherever it runs. */
+static int thread(void *cpu)
 {
-	enum role role = roles[raw_smp_processor_id()];
+	enum role role = roles[(unsigned long)cpu];
 
 	if (role == WEDGED)
 		crash_test_wedged();
@@ -677,7 +678,8 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	for_each_online_cpu(cpu) {
 		if (roles[cpu] >= COMING)
 			continue;
-		threads[cpu] = kthread_create(thread, NULL, "crash_test/%u", cpu);
+		threads[cpu] = kthread_create(thread, (void *)(unsigned long)cpu, "crash_test/%u",
+					      cpu);
 		if (IS_ERR(threads[cpu]))
 			return PTR_ERR(threads[cpu]);
 		kthread_bind(threads[cpu], cpu);
