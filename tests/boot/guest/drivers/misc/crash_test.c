@@ -69,6 +69,7 @@
 
 #define STILL_US	2000	/* how long the dumper watches the others */
 #define START_MS	100	/* what the threads need to get to their places */
+#define MASKED_MS	10000	/* and those, at the most, that are to have interrupts off */
 #define DUE_MS		50	/* from the line that says when to the panic */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 #define MAX_OOPS_DUMPS	8
@@ -382,9 +383,13 @@ static void crash_test_nmi_self(void)
 #define crash_test_clock()	get_cycles()
 #endif
 
+/* CPUs that have interrupts off by now: a host may give one no time for longer than START_MS. */
+static struct cpumask masked;
+
 static noinline void crash_test_wedged(void)
 {
 	local_irq_disable();
+	cpumask_set_cpu(raw_smp_processor_id(), &masked);
 	for (;;) {
 		beat();
 		cpu_relax();
@@ -395,6 +400,7 @@ static noinline void crash_test_wedged(void)
 static noinline void crash_test_late(void)
 {
 	local_irq_disable();
+	cpumask_set_cpu(raw_smp_processor_id(), &masked);
 	while (!READ_ONCE(dumps)) {
 		beat();
 		cpu_relax();
@@ -468,6 +474,16 @@ static int crash_test_coming(unsigned int cpu)
 }
 
 /* The first that a CPU which came up in spite of the crash would run. */
+static bool all_masked(void)
+{
+	unsigned int cpu;
+
+	for_each_online_cpu(cpu)
+		if ((roles[cpu] == WEDGED || roles[cpu] == LATE) && !cpumask_test_cpu(cpu, &masked))
+			return false;
+	return true;
+}
+
 static int crash_test_came(unsigned int cpu)
 {
 	if (READ_ONCE(roles[cpu]) == COMING && READ_ONCE(inside_hotplug))
@@ -700,7 +716,8 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 			if (threads[cpu] && pass == (roles[cpu] != BUSY))
 				wake_up_process(threads[cpu]);
 	start = get_cycles();
-	while (!passed_us(start, START_MS * 1000))
+	while (!passed_us(start, START_MS * 1000) ||
+	       (!all_masked() && !passed_us(start, MASKED_MS * 1000)))
 		yield();
 	if (reboot_first)
 		pr_emerg("a reboot begins\n");
