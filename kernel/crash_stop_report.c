@@ -69,7 +69,7 @@ void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 	data_race(crash_result = r);
 	/* Pairs with atomic_read_acquire() in crash_stop_result(): result.litmus. */
 	atomic_set_release(&crash_stop_summed_up, why == CRASH_STOP_PANIC ? CRASH_ENDED : 1);
-	/* Only the owner, which nobody stops: half a placeholder would stay. */
+	/* No reboot: what goes on behind a panic would write over a late CPU's registers. */
 	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
 		for_each_cpu(cpu, &l->seen)
 			crash_stop_placeholder(cpu);
