@@ -60,6 +60,9 @@ class Arch:
             if data.get("config"):
                 text += (self.folder / data["config"]).read_text()
             if name in found and "base" not in data:
+                if other := set(data) - {"lines", "config"}:
+                    raise Unusable(f"{self.name}: [variant {name}]: {', '.join(sorted(other))}: without a base of its own "
+                                   "it only adds lines to the shared one; give them a variant of another name")
                 found[name] = dataclasses.replace(found[name], lines=found[name].lines + text)
                 continue
             found[name] = Variant(name, data.get("base", "allnoconfig"), text, tuple(data.get("objects", "").split()),

@@ -51,20 +51,21 @@ class Cell:
     @property
     def linked(self) -> bool:
         """Is this the cell of its kernel and architecture that links a kernel, too?"""
-        return (bool(self.arch.get("arch", "image")) and self.compiler == compilers.GCC and self.variant == build.PLAIN
-                and self.kernel not in apply.KERNELS[:-1])
+        return (bool(self.arch.get("arch", "image")) and self.compiler == compilers.GCC
+                and self.variant == self.arch.get("arch", "linked", build.PLAIN) and self.kernel not in apply.KERNELS[:-1])
 
     @property
     def default(self) -> bool:
         """Does the matrix have it without --all? The newest kernel with the architecture's first compiler, and where there
-        is a backend each compiler, and the older kernels with the layer or without it in turn."""
+        is a backend each compiler, or what the architecture says; and one of the older kernels in turn."""
         if not self.arch.variants()[self.variant].default:
             return False
         backend, first = bool(self.arch.get("arch", "image")), self.compiler == compilers.names(self.arch)[0]
         if self.kernel not in apply.KERNELS[:-1]:
-            return first or backend and self.variant == build.PLAIN
+            said = self.arch.get("arch", "cells").split()
+            return f"{self.compiler}/{self.variant}" in said if said else first or backend and self.variant == build.PLAIN
         turn = apply.KERNELS.index(self.kernel) + list(archs.compiled()).index(self.arch.name)
-        return backend and first and self.variant == (build.PLAIN, "off")[turn % 2]
+        return backend and first and self.variant == build.PLAIN and turn % 2 == 0
 
 
 def every(kernels: list[str]) -> list[Cell]:

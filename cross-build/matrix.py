@@ -63,16 +63,20 @@ def kept(chosen: list[Cell], before: dict[str, Result], seed: int) -> list[Resul
 
 
 def _prepare(chosen: list[Cell]) -> None:
-    """What all cells need, once and one after the other. A compiler that cannot be had is said by its cells."""
+    """What all cells need, once. A compiler that cannot be had is said by its cells."""
     packages.need(*packages.BASE, *packages.BUILD, *PACKAGES)
     for compiler, arch in {(c.compiler, c.arch.name): (c.compiler, c.arch) for c in chosen}.values():
         try:
             compilers.need(compiler, arch)
         except Unusable as error:
             print(f"{compiler} for {arch.name}: {error}", flush=True)
-    for kernel in dict.fromkeys(c.kernel for c in chosen):
+
+    def trees(kernel: str) -> None:
         with sources.using(kernel, False) as (_, stock), sources.using(kernel, True) as (_, patched):
             objects.lined(stock, patched)
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(trees, dict.fromkeys(c.kernel for c in chosen)))
 
 
 def _here(todo: list[Cell], into: pathlib.Path, jobs: int, seed: int) -> None:

@@ -2,6 +2,7 @@
 """Which of the architectures this machine is."""
 
 import argparse
+import configparser
 import unittest
 from types import SimpleNamespace
 from unittest import mock
@@ -9,6 +10,7 @@ from unittest import mock
 import paths  # noqa: F401
 import archs
 import compilers
+from errors import Unusable
 from parts import common, machines
 
 # What "uname -m" says, and what we call it.
@@ -48,6 +50,14 @@ class Here(unittest.TestCase):
                 every, own = (archs._read(p)["variant least"]["lines"].split() for p in (archs.VARIANTS, arch.folder / "crash_stop.conf"))
                 self.assertEqual(arch.variants()["least"].lines.split(), every + own)
                 self.assertFalse(arch.variants()["least"].default)
+
+    def test_what_the_shared_variant_does_not_take_is_refused(self) -> None:
+        for key in ("objects", "default", "after", "what"):
+            with self.subTest(key=key):
+                conf = configparser.ConfigParser()
+                conf.read_dict({"variant least": {"lines": "CONFIG_A=y", key: "plain"}})
+                with self.assertRaisesRegex(Unusable, rf"toy: \[variant least\]: {key}: "):
+                    archs.Arch("toy", archs.ROOT, conf).variants()
 
     def test_the_slice_is_its_own(self) -> None:
         for machine, name in NAMES.items():

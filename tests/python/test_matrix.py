@@ -73,14 +73,25 @@ class Cells(unittest.TestCase):
     def test_every_architecture_is_in_the_default(self) -> None:
         self.assertEqual({c.arch.name for c in cells.choose(["7.3"], [], False)}, set(archs.compiled()))
 
-    def test_every_kernel_is_in_the_default_with_and_without_the_layer(self) -> None:
+    def test_every_kernel_and_compiler_is_in_the_default(self) -> None:
         found = [c for c in cells.choose(list(apply.KERNELS), [], False) if c.arch.name in archs.load()]
         older = [c for c in found if c.kernel != apply.KERNELS[-1]]
-        self.assertEqual(sorted(f"{c.kernel}/{c.arch.name}" for c in older), sorted(f"{k}/{a}" for k in apply.KERNELS[:-1] for a in archs.load()))
-        self.assertEqual({(c.kernel, c.variant) for c in older}, {(k, v) for k in apply.KERNELS[:-1] for v in ("off", "plain")})
-        self.assertEqual({(c.arch.name, c.variant) for c in older}, {(a, v) for a in archs.load() for v in ("off", "plain")})
-        self.assertEqual(sorted(c.name for c in found if c.compiler == "clang"), sorted(f"7.3/{a}/clang/plain" for a in archs.load()))
-        self.assertEqual({c.kernel for c in found if c.linked}, {"7.3"})
+        self.assertEqual(sorted(c.arch.name for c in older), sorted(archs.load()))
+        self.assertEqual({(c.kernel, c.variant) for c in older}, {(k, "plain") for k in apply.KERNELS[:-1]})
+        self.assertEqual({(c.arch.name, c.variant) for c in found if c not in older} & {(a, v) for a in archs.load() for v in ("off", "plain")},
+                         {(a, v) for a in archs.load() for v in ("off", "plain")})
+        self.assertEqual(sorted(c.name for c in found if c.compiler == "clang"),
+                         sorted(f"7.3/{a}/clang/plain" for a in ("arm64", "powerpc", "s390", "x86_64")))
+        self.assertEqual(sorted(c.name for c in found if c.linked),
+                         sorted(f"7.3/{a}/gcc/plain" for a in ("arm64", "powerpc", "s390", "x86_64")))
+
+    def test_what_an_architecture_says_of_the_default(self) -> None:
+        for name, arch in archs.load().items():
+            if said := arch.get("arch", "cells").split():
+                with self.subTest(arch=name):
+                    found = [c for c in cells.choose(["7.3"], [f"7.3/{name}/*"], False) if c.default]
+                    self.assertEqual(sorted(f"{c.compiler}/{c.variant}" for c in found), sorted(said))
+                    self.assertNotIn(arch.get("arch", "linked"), [c.variant for c in found])
 
     def test_32_bit_kernels_with_one_cpu_and_with_more(self) -> None:
         for name, smp in (("7.3/ppc32/gcc/smp", "y"), ("7.3/i386/gcc/up", "n")):
@@ -94,7 +105,7 @@ class Cells(unittest.TestCase):
         self.assertEqual(names, {f"7.3/{a}/clang/defconfig" for a in (*archs.load(), "i386", "loongarch", "mips", "ppc32")})
 
     def test_an_architecture_without_gcc(self) -> None:
-        arch = archs.load()["arm"]
+        arch = archs.load()["arm64"]
         with mock.patch.object(compilers, "names", return_value=["clang"]):
             self.assertEqual([cells.Cell(k, arch, "clang", v).default for k, v in (("7.3", "rt"), ("7.3", "kasan"), ("6.1", "rt"))],
                              [True, False, False])
