@@ -559,8 +559,9 @@ static int thread(void *cpu)
 }
 
 /*
- * stop_machine() waits for every CPU, and the wedged one never comes: when a clock
- * changes in that moment, nobody is left to panic. It takes this lock for reading.
+ * stop_machine() waits for every CPU, and never comes one that is wedged, or that waits
+ * for another with its interrupts off: when a clock changes in that moment, nobody is
+ * left to panic. It takes this lock for reading.
  */
 static int crash_test_no_stop_machine(void *taken)
 {
@@ -657,7 +658,7 @@ static void calibrate(void)
 static ssize_t crash_test_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	struct task_struct *threads[NR_CPUS] = {};
-	bool crasher = false, wedges = false;
+	bool crasher = false, waits = false;
 	unsigned int cpu;
 	cycles_t start;
 	char *line;
@@ -680,10 +681,14 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	while (hotplug_first && !READ_ONCE(inside_hotplug) && !passed_us(start, HELD_MS * 1000))
 		yield();
 
-	for_each_online_cpu(cpu)
-		wedges = wedges || roles[cpu] == WEDGED || roles[cpu] == LATE;
+	for_each_online_cpu(cpu) {
+		if ((roles[cpu] >= PANIC && roles[cpu] <= ALSO_NMI) || roles[cpu] == REBOOT)
+			together++;
+		waits = waits || roles[cpu] == WEDGED || roles[cpu] == LATE || together > 1 ||
+			roles[cpu] == DUMPING;
+	}
 	/* Where hotplug is held, so is that lock. */
-	if (wedges && !hotplug_first) {
+	if (waits && !hotplug_first) {
 		DECLARE_COMPLETION_ONSTACK(taken);
 
 		kthread_run(crash_test_no_stop_machine, &taken, "crash_test/still");
@@ -704,8 +709,6 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 			set_cpus_allowed_ptr(current, cpumask_of(cpu));
 			crasher = roles[cpu] != BUSY;
 		}
-		if ((roles[cpu] >= PANIC && roles[cpu] <= ALSO_NMI) || roles[cpu] == REBOOT)
-			together++;
 		if (roles[cpu] == REBOOT)
 			reboot_first = true;
 		if (roles[cpu] == DUMPING)
