@@ -150,7 +150,7 @@ def _evidence(kernel: Kernel, case: Case) -> Evidence:
         if run.evidence.panics or run.evidence.dumps or run.evidence.began_cycle:
             return run.evidence
     raise Unusable(f"{kernel.arch.name} {case.name} on {kernel.title}: {TRIES} times it did not get as far as its panic, "
-                   f"see {run.log}")
+                   f"see {run.log.name} among the logs")
 
 
 def measure(kernels: dict[bool, Kernel], case: Case, times: int) -> tuple[dict[bool, list[Evidence]], list[Point]]:
