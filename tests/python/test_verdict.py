@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The verdict on recorded consoles: a good one, and every way in which one can be bad."""
 
+import dataclasses
 import pathlib
 import re
 import unittest
+from unittest import mock
 
 import paths
 import archs
@@ -217,10 +219,37 @@ class Bad(unittest.TestCase):
 
     def test_a_store_that_has_room_for_the_end_only(self) -> None:
         said = ["Kernel panic", "crash_stop: 3/3 other CPUs stopped", "dump begins", "BUG: in a dumper"]
+        powerpc = archs.load()["powerpc"]
+        short, long = (scenarios.case(scenarios.BY_NAME["plain"], arch) for arch in (powerpc, ARCH))
         for stored, behind in ((said[3:], True), (said[:1] + said[3:], False), ([], False)):
             lines = ["Panic#1 Part1", *(f"<0>[    1.000000] {line}" for line in stored)]
-            found = verdict.begins_behind_report(evidence.Evidence(report=said[1], said=said, store=lines))
-            self.assertEqual(found, behind, stored)
+            found = evidence.Evidence(said=said, store=lines)
+            self.assertEqual(verdict.cut_behind(short, powerpc, found, said[1]), behind, stored)
+            self.assertFalse(verdict.cut_behind(short, powerpc, found, None))
+            self.assertFalse(verdict.cut_behind(long, ARCH, found, said[1]))
+
+    def test_what_hung_is_in_a_store_that_has_room_for_it(self) -> None:
+        name, hung = "x86_64/notifier-hang", "hung in step"
+        text = "".join(line for line in log(name).splitlines(keepends=True) if not ("store|" in line and hung in line))
+        case = scenarios.case(scenarios.BY_NAME["notifier-hang"], ARCH, kernel="7.3", post="yes")
+        facts = evidence.gather(Transcript.parse(text), ARCH, evidence.Symbols(RECORDED / "x86_64/kernel.map"))
+        last = max(n for n, line in enumerate(facts.said) if hung in line)
+        end = dataclasses.replace(facts, store=["Panic#1 Part1", f"<0>[    1.000000] {facts.said[last + 1]}"])
+        for room, found, missing in (("no", facts, True), ("yes", facts, True), ("yes", end, False)):
+            with mock.patch.dict(ARCH.conf[f"store {case.get('store')}"], short=room):
+                reasons = verdict.judge(case, found, ARCH).reasons
+            self.assertEqual("K14: the stored log does not say what hung" in reasons, missing, (room, reasons))
+
+    def test_note_of_a_cpu_that_runs_a_program(self) -> None:
+        scenario, symbols = scenarios.BY_NAME["wedged"], evidence.Symbols(RECORDED / "kernel.map")
+        facts = evidence.gather(Transcript.parse(log("wedged-kdump")), ARCH, symbols)
+        busy = min(set(range(4)) - {facts.owner, *scenario.wedged})
+        for cpu, before, right in ((busy, (), False), (busy, ("loop-kexec",), True), (scenario.wedged[0], ("loop-kexec",), False)):
+            with self.subTest(cpu=cpu, before=before):
+                case = scenarios.case(dataclasses.replace(scenario, before=before), ARCH, kernel="7.3", kdump="yes")
+                notes = [dataclasses.replace(note, function="?") if n == cpu else note for n, note in enumerate(facts.notes)]
+                reasons = verdict.judge(case, dataclasses.replace(facts, notes=notes), ARCH).reasons
+                self.assertEqual(not reasons, right, reasons)
 
     def test_a_successor_that_cannot_print(self) -> None:
         panic, hung, end = (f"[    1.{n}00000] {text}" for n, text in enumerate((
