@@ -43,6 +43,8 @@ static void crash_test_nmi_init(void)
 #define crash_test_nmi_self crash_test_nmi_self
 static void crash_test_nmi_self(void)
 {
+	struct irq_data *data = irq_get_irq_data(crash_test_irq);
+
 	if (!crash_test_irq) {
 		pr_emerg("no NMI without irqchip.gicv3_pseudo_nmi=1\n");
 		return;
@@ -50,7 +52,11 @@ static void crash_test_nmi_self(void)
 	preempt_disable();
 	if (!prepare_percpu_nmi(crash_test_irq)) {
 		enable_percpu_nmi(crash_test_irq, IRQ_TYPE_NONE);
-		irq_set_irqchip_state(crash_test_irq, IRQCHIP_STATE_PENDING, true);
+		/*
+		 * Not irq_set_irqchip_state(): the NMI would come while its lock is
+		 * held, for which the CPU waits that a loser waits for.
+		 */
+		data->chip->irq_set_irqchip_state(data, IRQCHIP_STATE_PENDING, true);
 	}
 	preempt_enable();
 }
