@@ -134,7 +134,7 @@ def why_not(arch: Arch, kernel: str, words: Words) -> str:
             return f"{name}= takes one CPU"
         if name in HOTPLUG and "0" in has[name]:
             return "not every architecture takes CPU 0 off"
-    hangs = [HANG] in (has.get("dumper"), has.get("notifier"))
+    hangs = (has.get("dumper"), has.get("notifier")).count([HANG])
     for some, others, why in APART:
         one, two = (names & (set(has) | ({HANG} if hangs else set())) for names in (some, others))
         if one and two and len(one | two) > 1:
@@ -142,7 +142,7 @@ def why_not(arch: Arch, kernel: str, words: Words) -> str:
     if "loading" in has and "kdump" not in has:
         return "loading=1 is for a case with kdump=yes"
     found = case(arch, kernel, 0, words)
-    if hangs and found.cpus == 1 + sum(len(has.get(role, [])) for role in ("wedged", *HOTPLUG)):
+    if hangs and found.cpus <= hangs + sum(len(has.get(role, [])) for role in ("wedged", *HOTPLUG)):
         return "nobody is left to stand by"
     if hangs and any(has.get(where) == ["bug"] for where in CALLBACKS) and (why := found.data("bug_masks")):
         return why

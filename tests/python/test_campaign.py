@@ -120,6 +120,11 @@ class Smaller(unittest.TestCase):
 
     WORDS = ("panic=1", "kdump=yes", "wedged=2", "also=3", "dumper=fault", "hold=1")
 
+    def test_each_hang_needs_a_cpu_that_stands_by(self) -> None:
+        for words, left in ((("dumper=hang", "wedged=0", "wedged=1"), True), (("dumper=hang", "wedged=0", "wedged=1", "offline=2"), False),
+                            (("dumper=hang", "notifier=hang", "wedged=0"), True), (("dumper=hang", "notifier=hang", "wedged=0", "offline=1"), False)):
+            self.assertEqual(faults.why_not(X86, "7.3", ("panic=3", *words)), "" if left else "nobody is left to stand by")
+
     def test_only_what_is_needed_stays(self) -> None:
         asked: list[faults.Words] = []
 
