@@ -30,6 +30,8 @@ TOTAL_S = 240.0
 BOOT_SILENCE_S = 20.0
 BOOT_TRIES = 3
 MONITOR_S = 10.0
+# For an answer of the monitor: QEMU's own threads may wait for each other for ever (s390, 7.2: SIGP beside a reset).
+ANSWER_S = 30.0
 # Where a kernel ends in a state that QEMU knows for a crash (s390's disabled wait).
 PANICKED = "GUEST_PANICKED"
 # Until the machine is taken for hung after the kernel's last word.
@@ -80,6 +82,7 @@ class Monitor:
 
     def __init__(self, path: pathlib.Path, qemu: subprocess.Popen) -> None:
         self.panicked = False
+        self.silent = False
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX)
         deadline = time.monotonic() + MONITOR_S
@@ -104,19 +107,34 @@ class Monitor:
         """For select()."""
         return self._socket.fileno()
 
+    def close(self) -> None:
+        """Nothing more is asked."""
+        self._file.close()
+        self._socket.close()
+
     def listen(self) -> dict:
         """What QEMU says next; events are looked at, answers returned."""
-        line = self._file.readline()
+        try:
+            line = self._file.readline()
+        except ConnectionError:
+            line = b""
         said = json.loads(line) if line else {"error": "QEMU has ended"}
         self.panicked = self.panicked or said.get("event") == PANICKED
         return said
 
     def _ask(self, request: dict) -> dict:
-        self._file.write(json.dumps(request).encode() + b"\n")
-        while True:
+        if self.silent:
+            return {"error": "QEMU does not answer"}
+        try:
+            self._file.write(json.dumps(request).encode() + b"\n")
+        except ConnectionError:
+            return {"error": "QEMU has ended"}
+        while select.select([self], [], [], ANSWER_S)[0]:
             answer = self.listen()
             if "return" in answer or "error" in answer:
                 return answer
+        self.silent = True
+        return {"error": "QEMU does not answer"}
 
     def registers(self) -> str:
         """The registers of all CPUs."""
@@ -174,6 +192,9 @@ class Guest:
     def next_line(self, quiet_s: float = SILENCE_S) -> str | None:
         """The next console line; None when there is none for quiet_s or no more at all."""
         while b"\n" not in self._pending:
+            if self.monitor.silent:
+                self.transcript.end = "qemu"
+                return None
             if self.monitor.panicked:
                 self.monitor.panicked = False
                 self.transcript.lines.append((time.monotonic() - self._start, f"# QEMU: {PANICKED}"))
@@ -235,6 +256,7 @@ class Guest:
         """Stop QEMU; what it was killed for by end_all() is no result."""
         self.kill()
         self._qemu.wait()
+        self.monitor.close()
         self._dir.cleanup()
         _guests.discard(self)
         if _interrupted:
