@@ -146,6 +146,8 @@ def why_not(arch: Arch, kernel: str, words: Words) -> str:
         return "nobody is left to stand by"
     if hangs and any(has.get(where) == ["bug"] for where in CALLBACKS) and (why := found.data("bug_masks")):
         return why
+    if "loading" in has and HOTPLUG & set(has) - {"offline"} and (why := found.data("loading_in_hotplug")):
+        return why
     if found.data("crash_cpus") and found.scenario.hotplug:
         return "how many CPUs are free for the crash kernel is not known before"
     return found.impossible

@@ -149,6 +149,14 @@ class Smaller(unittest.TestCase):
         for left_out in words[1:]:
             self.assertEqual(faults.why_not(power, "7.3", tuple(w for w in words if w != left_out)), "")
 
+    def test_a_machine_that_does_not_stand_two_things_at_once(self) -> None:
+        words = ("panic=1", "kdump=yes", "coming=2", "loading=1")
+        s390 = archs.load()["s390"]
+        self.assertIn("QEMU", faults.why_not(s390, "7.3", words))
+        self.assertEqual(faults.why_not(X86, "7.3", words), "")
+        for less in (words[:3], words[:2] + words[3:], (*words[:2], "offline=2", words[3])):
+            self.assertEqual(faults.why_not(s390, "7.3", less), "")
+
     def test_who_hangs_inside_bug_is_not_reached(self) -> None:
         words = ("panic=1", "boot=nmi", "dumper=bug", "notifier=hang")
         self.assertIn("PSTATE", faults.why_not(archs.load()["arm64"], "7.3", words))
