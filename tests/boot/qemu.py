@@ -30,7 +30,7 @@ TOTAL_S = 240.0
 BOOT_SILENCE_S = 20.0
 BOOT_TRIES = 3
 MONITOR_S = 10.0
-# For an answer of the monitor: QEMU's own threads may wait for each other for ever (s390, 7.2: SIGP beside a reset).
+# For an answer of the monitor: QEMU's own threads may wait for each other for ever (handle_sigp() of 7.2, s390).
 ANSWER_S = 30.0
 # Where a kernel ends in a state that QEMU knows for a crash (s390's disabled wait).
 PANICKED = "GUEST_PANICKED"
