@@ -61,11 +61,12 @@ class Cell:
         if not self.arch.variants()[self.variant].default:
             return False
         backend, first = bool(self.arch.get("arch", "image")), self.compiler == compilers.names(self.arch)[0]
-        if self.kernel not in apply.KERNELS[:-1]:
-            said = self.arch.get("arch", "cells").split()
-            return f"{self.compiler}/{self.variant}" in said if said else first or backend and self.variant == build.PLAIN
-        turn = apply.KERNELS.index(self.kernel) + list(archs.compiled()).index(self.arch.name)
-        return backend and first and self.variant == build.PLAIN and turn % 2 == 0
+        if self.kernel in apply.KERNELS[:-1]:
+            turn = apply.KERNELS.index(self.kernel) + list(archs.compiled()).index(self.arch.name)
+            return backend and first and self.variant == build.PLAIN and turn % 2 == 0
+        if said := self.arch.get("arch", "cells").split():
+            return f"{self.compiler}/{self.variant}" in said
+        return first or backend and self.variant == build.PLAIN
 
 
 def every(kernels: list[str]) -> list[Cell]:

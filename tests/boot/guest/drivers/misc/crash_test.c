@@ -473,7 +473,6 @@ static int crash_test_coming(unsigned int cpu)
 	return 0;
 }
 
-/* The first that a CPU which came up in spite of the crash would run. */
 static bool all_masked(void)
 {
 	unsigned int cpu;
@@ -484,6 +483,7 @@ static bool all_masked(void)
 	return true;
 }
 
+/* The first that a CPU which came up in spite of the crash would run. */
 static int crash_test_came(unsigned int cpu)
 {
 	if (READ_ONCE(roles[cpu]) == COMING && READ_ONCE(inside_hotplug))
