@@ -129,7 +129,10 @@
 // file: arch/riscv/kernel/traps.c
 @@ @@
 -raw_spin_lock_irqsave(&die_lock, flags);
-+flags = crash_stop_lock_die(&die_lock);
++if (IS_ENABLED(CONFIG_CRASH_STOP))
++	flags = crash_stop_lock_die(&die_lock);
++else
++	raw_spin_lock_irqsave(&die_lock, flags);
 
 // rule: riscv-die-unlock
 // file: arch/riscv/kernel/traps.c

@@ -13,13 +13,14 @@
 /* arch/arm/kernel/smp.c, where the IPIs are private */
 void crash_stop_send_ipi(const struct cpumask *mask);
 
+#ifdef CONFIG_CRASH_STOP
 static inline void crash_stop_lock_die(arch_spinlock_t *lock)
 {
-	if (!IS_ENABLED(CONFIG_CRASH_STOP)) {
-		arch_spin_lock(lock);
-		return;
-	}
 	crash_stop_take_lock(arch_spin_trylock(lock), (void)0, NULL);
 }
+#else
+/* No function: gcc may order those of an object by how many there are. */
+#define crash_stop_lock_die(lock)	arch_spin_lock(lock)
+#endif
 
 #endif /* _ARM_CRASH_STOP_COMPAT_H */

@@ -54,13 +54,14 @@ static inline bool crash_stop_nmi_ipi_stuck(const bool *busy, const atomic_t *lo
 	       (panic_mutex_is_mine() && (READ_ONCE(*busy) || atomic_read(lock)));
 }
 
+#ifdef CONFIG_CRASH_STOP
 static inline void crash_stop_lock_die(arch_spinlock_t *lock)
 {
-	if (!IS_ENABLED(CONFIG_CRASH_STOP)) {
-		arch_spin_lock(lock);
-		return;
-	}
 	crash_stop_take_lock(arch_spin_trylock(lock), (void)0, NULL);
 }
+#else
+/* No function: gcc may order those of an object by how many there are. */
+#define crash_stop_lock_die(lock)	arch_spin_lock(lock)
+#endif
 
 #endif /* _POWERPC_CRASH_STOP_COMPAT_H */

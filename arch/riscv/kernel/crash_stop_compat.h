@@ -19,10 +19,6 @@ static inline unsigned long crash_stop_lock_die(raw_spinlock_t *lock)
 {
 	unsigned long flags;
 
-	if (!IS_ENABLED(CONFIG_CRASH_STOP)) {
-		raw_spin_lock_irqsave(lock, flags);
-		return flags;
-	}
 	local_irq_save(flags);
 	crash_stop_take_lock(raw_spin_trylock(lock), __acquire(lock), NULL);
 	return flags;

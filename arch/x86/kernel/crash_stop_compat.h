@@ -38,14 +38,15 @@ static inline bool x86_stops_natively(void)
 }
 #endif
 
+#ifdef CONFIG_CRASH_STOP
 static inline void crash_stop_lock_die(arch_spinlock_t *lock)
 {
-	if (!IS_ENABLED(CONFIG_CRASH_STOP)) {
-		arch_spin_lock(lock);
-		return;
-	}
 	crash_stop_take_lock(arch_spin_trylock(lock), (void)0, NULL);
 }
+#else
+/* No function: gcc may order those of an object by how many there are. */
+#define crash_stop_lock_die(lock)	arch_spin_lock(lock)
+#endif
 
 static inline void crash_stop_send_ipi(int cpu, int vector)
 {
