@@ -37,6 +37,7 @@
  *    cannot be read beyond it.
  *  - An old owner that is still summing up its stop gives its successor a placeholder,
  *    which that replaces when it boots the crash kernel.
+ *  - A CPU that has lost the claim looks for a moment as if it had not stopped.
  *  - A debugger that stops the owner alone looks like a hang.
  *
  * Hooks: can_stand_by and registers of struct crash_stop_backend, those of the ladder.
@@ -198,27 +199,30 @@ static void crash_take_over(int turn, const struct crash_stage *at, unsigned int
 	bool *stands_by = this_cpu_ptr(&crash_stands_by);
 	int this_cpu = raw_smp_processor_id(), old_cpu = crash_turn_cpu(turn);
 	int mine = CRASH_TURN(this_cpu, turn + 1);
+	unsigned int heirs = at->heirs + 1;
 	struct pt_regs *regs;
 	bool stopped;
 
 	/* Not from here on; nor for an NMI that loses a panic on top of it. */
 	*stands_by = false;
-	*crash_stage_of(mine) = (struct crash_stage){ at->step, at->part, at->what, true };
-	/* turn.litmus, stage.litmus, heir.litmus */
+	*crash_stage_of(mine) = (struct crash_stage){ at->step, at->part, at->what, heirs, true };
+	/* Who takes the turn from this CPU in its turn must not find it still. */
+	atomic_set(&me->state, CRASH_CPU_TAKING_OVER);
+	/* turn.litmus, stage.litmus, heir.litmus, took.litmus */
 	if (!atomic_try_cmpxchg(&crash_turn, &turn, mine)) {
 		*stands_by = true;
-		return;
+		goto lost;
 	}
 	cpumask_set_cpu(old_cpu, &crash_old_owners);
 	if (!crash_inherit())
-		return;
+		goto lost;
 	/* It can hang as well, and then is stopped with new registers, or has none. */
 	atomic_set(&me->note, CRASH_NOTE_NONE);
 	atomic_set(&me->state, CRASH_CPU_RUNNING);
 	/* The old owner may have taken it out, when no crash kernel could be booted. */
 	set_cpu_online(this_cpu, true);
 
-	stopped = crash_stop_succeed(old_cpu);
+	stopped = crash_stop_succeed(old_cpu, heirs);
 	pr_emerg("CPU %d hung in step \"%s\" (%ps) for %u ms%s, CPU %d goes on behind it\n",
 		 old_cpu, crash_step_name(at->step), at->what ?: (void *)panic, ms,
 		 stopped ? "" : " and did not stop", this_cpu);
@@ -233,6 +237,9 @@ static void crash_take_over(int turn, const struct crash_stage *at, unsigned int
 	}
 	crash_taken_over = true;
 	panic("CPU %d hung", old_cpu);
+lost:
+	/* Still, as it was before: acknowledge.litmus. */
+	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
 }
 
 /**
@@ -261,7 +268,11 @@ void crash_standby_watch(void)
 			clock.ns = 0;
 		seen = turn;
 		crash_clock_wait(&clock, CRASH_STANDBY_GAP_MS);
-		if (ms && clock.ns >= ms * (u64)NSEC_PER_MSEC)
+		/*
+		 * Not from who has not come to crash_inherit(): there it would find
+		 * the word as it was, and take it.
+		 */
+		if (ms && clock.ns >= ms * (u64)NSEC_PER_MSEC && panic_mutex_is_lost())
 			crash_take_over(turn, &at, ms);
 	}
 }

@@ -108,14 +108,14 @@ static void crash_part_begins(enum crash_step step, unsigned int part, void *wha
 	int old, new;
 
 	/*
-	 * Either the standby takes the stage over that has been published, or this
-	 * one comes first: turn.litmus. What is in it can be seen: stage.litmus.
-	 * Again, if an NMI on this CPU has extended it in between.
+	 * Either the standby takes the published stage over, or this one comes
+	 * first: turn.litmus, stage.litmus. Again, if an NMI here has extended it.
 	 */
 	do {
 		old = crash_my_turn();
 		new = CRASH_TURN(raw_smp_processor_id(), old + 1);
-		*crash_stage_of(new) = (struct crash_stage){ step, part, what, false };
+		*crash_stage_of(new) = (struct crash_stage){ step, part, what,
+							     crash_stage_of(old)->heirs };
 	} while (!atomic_try_cmpxchg(&crash_turn, &old, new));
 	clock->ns = 0;
 	crash_clock_start(clock);

@@ -50,7 +50,7 @@ MODULE_PARM_DESC(grace_ms, "Quiet time in ms before the first rung gives way to 
 
 atomic_t crash_stopper = ATOMIC_INIT(PANIC_CPU_INVALID);
 
-static struct crash_ladder crash_ladders[2];
+struct crash_ladder crash_ladders[CRASH_LADDERS];
 
 /* Take the CPUs off the list that have stopped or gone. */
 static bool crash_collect(struct crash_ladder *l, const struct crash_rung *rung)
@@ -143,6 +143,7 @@ static void crash_await(struct crash_ladder *l, const struct crash_rung *rung,
 static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 {
 	const struct crash_rung *rungs = arch_crash_stop_backend()->rungs, *rung;
+	unsigned int cpu;
 
 	/* A nested panic: the last rung may have been raised before its fault. */
 	if (l->next_rung)
@@ -156,10 +157,17 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 		crash_collect(l, rung);
 		if (cpumask_empty(&l->left))
 			continue;
+		if (panic_mutex_is_lost())
+			crash_stop_self(NULL);
 		rung->raise(&l->left);
 		crash_await(l, rung, why);
 	}
 	crash_targets(l);
+	/* They have had every rung. */
+	if (l->last)
+		for_each_cpu(cpu, &l->last->left)
+			if (cpumask_test_cpu(cpu, &l->seen))
+				cpumask_set_cpu(cpu, &l->left);
 	crash_collect(l, NULL);
 }
 
@@ -167,7 +175,6 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 static void crash_ladder_run(struct crash_ladder *l, enum crash_stop_why why)
 {
 	const struct crash_stop_backend *backend = arch_crash_stop_backend();
-	struct crash_ladder *all = &crash_ladders[why];
 
 	if (why == CRASH_STOP_PANIC)
 		atomic_set(&crash_stopper, raw_smp_processor_id());
@@ -182,12 +189,9 @@ static void crash_ladder_run(struct crash_ladder *l, enum crash_stop_why why)
 	/* Who was held up on the way must not speak for the panic, or its next owner. */
 	if (panic_mutex_is_lost())
 		crash_stop_self(NULL);
-	if (l != all) {
-		cpumask_or(&all->seen, &all->seen, &l->seen);
-		cpumask_or(&all->left, &all->left, &l->left);
-	}
-	crash_stop_sum_up(all, why);
-	WRITE_ONCE(all->done, true); /* again, if an owner that is taken over comes back here */
+	crash_stop_sum_up(l, why);
+	/* Of the panic: nobody climbs that one again. */
+	WRITE_ONCE(crash_ladders[why].done, true);
 
 	if (backend->after_stop)
 		backend->after_stop(why);
@@ -253,24 +257,19 @@ EXPORT_SYMBOL_GPL(crash_stop_other_cpus);
 /**
  * crash_stop_succeed - stop the CPU from which this one has taken the crash over
  * @old_cpu: that CPU, which has not stopped yet
+ * @heirs: how often it has been taken over, with this time
  *
- * It takes this CPU's place among those that were to stop; the result is summed
- * up anew.
+ * It takes this CPU's place among those that were to stop.
  *
  * Context: the new owner, which had stopped itself, interrupts off.
  * Return: whether it has stopped.
  */
-bool crash_stop_succeed(unsigned int old_cpu)
+bool crash_stop_succeed(unsigned int old_cpu, unsigned int heirs)
 {
-	struct crash_ladder *all = &crash_ladders[CRASH_STOP_PANIC];
-	static struct crash_ladder ladders[CRASH_STANDBYS];
-	static unsigned int n;
-	struct crash_ladder *l = &ladders[n++];
+	struct crash_ladder *l = &crash_ladders[CRASH_STOP_PANIC + heirs];
 
-	cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);
-	/* It may have been late. */
-	cpumask_clear_cpu(raw_smp_processor_id(), &all->left);
-	cpumask_copy(&l->seen, &all->seen);
+	l->last = crash_stop_last_ladder();
+	cpumask_andnot(&l->seen, &l->last->seen, cpumask_of(raw_smp_processor_id()));
 	cpumask_set_cpu(old_cpu, &l->seen);
 	cpumask_set_cpu(old_cpu, &l->left);
 	/* It has had its time, also if it is about to begin. */

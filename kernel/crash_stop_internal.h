@@ -40,6 +40,8 @@ static inline bool crash_rung_usable_now(const struct crash_rung *rung)
  * @next_rung: a nested entry goes on here
  * @done: it has ended
  * @clock: since the first signal
+ * @last: the ladder of the owner before, who may have left CPUs as well
+ * @result: what came of it
  */
 struct crash_ladder {
 	struct cpumask seen;
@@ -48,15 +50,23 @@ struct crash_ladder {
 	unsigned int next_rung;
 	bool done;
 	struct crash_clock clock;
+	const struct crash_ladder *last;
+	struct crash_stop_result result;
 };
 
 #define CRASH_STANDBYS	2	/* CPUs that watch the owner, and so takeovers */
+#define CRASH_LADDERS	(CRASH_STOP_PANIC + 1 + CRASH_STANDBYS)
 
-/* kernel/crash_stop.c */
-bool crash_stop_succeed(unsigned int old_cpu);
+/*
+ * kernel/crash_stop.c: a reboot's, a panic's, and one for each CPU that takes it over.
+ * Each CPU's own: an owner that was taken over and did not stop may still climb it.
+ */
+extern struct crash_ladder crash_ladders[CRASH_LADDERS];
+bool crash_stop_succeed(unsigned int old_cpu, unsigned int heirs);
 
 /* kernel/crash_stop_report.c */
-void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why);
+void crash_stop_sum_up(struct crash_ladder *l, enum crash_stop_why why);
+const struct crash_ladder *crash_stop_last_ladder(void);
 bool crash_stop_ended(void);
 
 /**
@@ -64,12 +74,14 @@ bool crash_stop_ended(void);
  * @step: the step that has been entered
  * @part: parts of it, when it is a walk, that have been entered
  * @what: the part under way, or NULL
- * @reports: its owner has taken the crash over, and says so
+ * @heirs: how often the crash has been taken over
+ * @reports: its owner has just done so, and says so
  */
 struct crash_stage {
 	enum crash_step step;
 	unsigned int part;
 	void *what;
+	unsigned int heirs;
 	bool reports;
 };
 
@@ -119,10 +131,12 @@ void crash_standby_watch(void);
 bool crash_standby_missing(void);
 bool crash_standby_all_came(void);
 
-/* Was the crash taken over from this CPU? */
+/* Has this CPU been the owner, if it is not now? Then it has published a stage. */
 static inline bool crash_had_the_crash(void)
 {
-	return atomic_read(&per_cpu(crash_stop_cpu, raw_smp_processor_id()).dumping) < 0;
+	const struct crash_stages *mine = &per_cpu(crash_stages, raw_smp_processor_id());
+
+	return mine->slots[0].step || mine->slots[1].step;
 }
 
 /* kernel/crash_stop_cpu.c */

@@ -34,10 +34,7 @@
 #define CRASH_REPORT_FMT	"%u/%u other CPUs stopped in %u us%s%s%s%s%*pbl\n"
 #define CRASH_REPORT_LEN	160	/* of what stands in brackets: one word per rung */
 
-static struct crash_stop_result crash_result;
-
-/* 0 at first, 1 behind a stop for a reboot. */
-#define CRASH_ENDED		2
+/* How many of crash_ladders[] are out of date, or have the result in the last of them. */
 static atomic_t crash_stop_summed_up = ATOMIC_INIT(0);
 
 /**
@@ -45,12 +42,15 @@ static atomic_t crash_stop_summed_up = ATOMIC_INIT(0);
  * @l: the ladder
  * @why: what it was climbed for
  *
+ * Nothing comes of the ladder of a CPU that was held up until another one's had ended,
+ * that of a panic behind a reboot's, or of who has taken it over.
+ *
  * A CPU that has no note by now gets a placeholder, from the owner of a panic.
  */
-void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
+void crash_stop_sum_up(struct crash_ladder *l, enum crash_stop_why why)
 {
+	int cpu, how, mine = l - crash_ladders + 1, old = atomic_read(&crash_stop_summed_up);
 	struct crash_stop_result r = { .left = &l->left };
-	int cpu, how;
 
 	for_each_cpu(cpu, &l->seen) {
 		r.cpus++;
@@ -65,10 +65,15 @@ void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 			r.by_rung[how]++;
 	}
 	r.us = div_u64(l->clock.ns, NSEC_PER_USEC);
-	/* An owner that hung and did not stop may be printing the last one. */
-	data_race(crash_result = r);
-	/* Pairs with atomic_read_acquire() in crash_stop_result(): result.litmus. */
-	atomic_set_release(&crash_stop_summed_up, why == CRASH_STOP_PANIC ? CRASH_ENDED : 1);
+	l->result = r;
+	do {
+		if (old > mine)
+			return;
+		/*
+		 * Pairs with atomic_read_acquire() in crash_stop_result(): result.litmus.
+		 * A later one stays: last-result.litmus.
+		 */
+	} while (!atomic_try_cmpxchg(&crash_stop_summed_up, &old, mine));
 	/* No reboot: what goes on behind a panic would write over a late CPU's registers. */
 	if (why == CRASH_STOP_PANIC && arch_crash_stop_backend()->capture)
 		for_each_cpu(cpu, &l->seen)
@@ -79,10 +84,12 @@ void crash_stop_sum_up(const struct crash_ladder *l, enum crash_stop_why why)
 const struct crash_stop_result *crash_stop_result(void)
 {
 	/*
-	 * Pairs with atomic_set_release() in crash_stop_sum_up(): result.litmus. A CPU
-	 * that stands by may take the crash over as soon as there is one.
+	 * Pairs with the compare-and-exchange in crash_stop_sum_up(): result.litmus. A
+	 * CPU that stands by may take the crash over as soon as there is one.
 	 */
-	return atomic_read_acquire(&crash_stop_summed_up) ? &crash_result : NULL;
+	int nr = atomic_read_acquire(&crash_stop_summed_up);
+
+	return nr ? &crash_ladders[nr - 1].result : NULL;
 }
 EXPORT_SYMBOL_GPL(crash_stop_result);
 
@@ -90,7 +97,16 @@ EXPORT_SYMBOL_GPL(crash_stop_result);
 bool crash_stop_ended(void)
 {
 	/* As in crash_stop_result(): result.litmus. */
-	return atomic_read_acquire(&crash_stop_summed_up) == CRASH_ENDED;
+	return atomic_read_acquire(&crash_stop_summed_up) > CRASH_STOP_PANIC;
+}
+
+/** crash_stop_last_ladder - that of a panic, or of who took it over, which ended last */
+const struct crash_ladder *crash_stop_last_ladder(void)
+{
+	/* As in crash_stop_result(): result.litmus. */
+	int nr = atomic_read_acquire(&crash_stop_summed_up);
+
+	return &crash_ladders[max(nr - 1, CRASH_STOP_PANIC)];
 }
 
 static void crash_stop_by(char *buf, const char **sep, int *len, const char *by, unsigned int n)

@@ -100,6 +100,7 @@ enum crash_cpu_state {
 	CRASH_CPU_RECAPTURING,	/* something came between */
 	CRASH_CPU_QUIESCING,
 	CRASH_CPU_STOPPED,
+	CRASH_CPU_TAKING_OVER,	/* not to be signalled, and not still any more */
 };
 
 enum crash_note_state {

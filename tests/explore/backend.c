@@ -298,9 +298,10 @@ void backend_init(void)
  */
 bool backend_time_is_up(int cpu, bool alone)
 {
-	/* Who stands by before the stop has ended waits for nothing. */
+	/* Who stands by before the stop has ended, or its successor has come, waits for nothing. */
 	if (state(cpu) == CRASH_CPU_STOPPED && !owns_panic(cpu) &&
-	    (!crash_stop_result() || seen.takeovers == backend_takeovers))
+	    (!crash_stop_result() || panic_cpu.counter == cpu ||
+	     seen.takeovers == backend_takeovers))
 		return false;
 	return alone || crash_stop_cpu[cpu].note.counter != CRASH_NOTE_PLACING;
 }
@@ -318,7 +319,7 @@ static bool taken_over(void)
 	int cpu = owner_now();
 
 	MUST("K14", ++seen.takeovers <= backend_takeovers);
-	MUST("K14", state(cpu) == CRASH_CPU_STOPPED);
+	MUST("K14", seen.cpus[cpu].captured);
 	memset(seen.raised[CRASH_STOP_PANIC], 0, sizeof(seen.raised[CRASH_STOP_PANIC]));
 	memset(&seen.cpus[cpu], 0, sizeof(seen.cpus[cpu]));
 	seen.cpus[seen.owner - 1].owned = true;
@@ -327,11 +328,13 @@ static bool taken_over(void)
 	return true;
 }
 
-void backend_check(void)
+bool backend_check(void)
 {
 	int cpu, other, waits;
+	bool noted;
 
 	MUST("K1", !seen.owner || owns_panic(seen.owner - 1) || taken_over());
+	noted = seen.owner != owner_now() + 1;
 	seen.owner = owner_now() + 1;
 	for (cpu = 0; cpu < machine_cpus(); cpu++) {
 		if (state(cpu) != CRASH_CPU_STOPPED || owns_panic(cpu))
@@ -343,10 +346,11 @@ void backend_check(void)
 	}
 	/* Nobody waits for who has stopped or gone. */
 	if (!machine_waits_forced(&waits) || redirect_to >= 0)
-		return;
+		return noted;
 	for (cpu = other = 0; cpu < machine_cpus(); cpu++)
 		other += cpu != waits && !machine_is_off(cpu) && state(cpu) != CRASH_CPU_STOPPED;
 	MUST("K2, K15", other);
+	return noted;
 }
 
 static void check_result(const struct crash_stop_result *r)

@@ -33,14 +33,23 @@ struct scenario {
 	unsigned int dear;		/* so many surprises less will do */
 };
 
+/* A state that was seen; there are so many that each byte counts. */
+struct seen {
+	u64 hash;
+	float executions;
+} __attribute__((packed));
+
 /* hash.c: of one more value, of bytes */
 u64 explore_mix(u64 h, u64 v);
 u64 explore_hash(const void *p, size_t size, u64 h);
+void states_init(void);
+struct seen *state_slot(u64 hash);
 
 /* machine.c */
 void explore_machine_init(unsigned int cpus, unsigned int faults);
 unsigned int machine_moves(struct move *moves);
 void machine_take(struct move move);
+void machine_note(void);
 unsigned long machine_hash(void);
 struct snapshot *machine_save(void);
 void machine_load(const struct snapshot *s);
@@ -58,20 +67,21 @@ struct found {
 	double executions;	/* ways through them */
 	u64 ends;		/* those of them in which nothing can go on */
 	unsigned int longest;	/* moves to one of these */
+	bool unfinished;	/* there are more states than may be seen */
 };
 
 #define BOUND_NONE	(~0u)
 
 extern bool explore_trace;
 void search_init(const char *name);
-void search(unsigned int bound, struct found *found);
+void search(unsigned int bound, u64 max_states, struct found *found);
 void replay(const char *moves);
 void __noreturn explore_failed(const char *contract, const char *what, const char *file, int line);
 #define MUST(contract, cond)	\
 	((cond) ? (void)0 : explore_failed(contract, #cond, __FILE__, __LINE__))
 
 /* backend.c */
-void backend_check(void);	/* what holds always */
+bool backend_check(void);	/* what holds always; true if it has noted something */
 void backend_check_end(void);	/* and when nothing can go on */
 bool backend_time_is_up(int cpu, bool alone);
 extern bool backend_expects_image;

@@ -389,6 +389,12 @@ void machine_take(struct move move)
 	machine_settle(c);
 }
 
+/* More has changed, of what the program has as static data. */
+void machine_note(void)
+{
+	machine_settle(&cpus[m->last]);
+}
+
 unsigned long machine_hash(void)
 {
 	u64 h = explore_mix(m->data_hash, m->faults);

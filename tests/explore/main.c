@@ -2,13 +2,14 @@
 /*
  * Searches the scenarios, each in a process of its own.
  *
- *	explore [-a] [-b BOUND] [-1] [NAME[-CPUS][/MOVES]...]
+ *	explore [-a] [-b BOUND] [-m MILLIONS] [-1] [NAME[-CPUS][/MOVES]...]
  *
  * With two CPUs the interleavings that have no more than BOUND_OF_2 surprises (see
  * search.c), with three no more than BOUND_OF_3.
  *
- * -a	with two CPUs all, with three no more than BOUND_OF_3_DEEP, for an hour or so
+ * -a	all; where they are too many, with one surprise more, as often as they are not
  * -b	no more than so many surprises, with two and with three
+ * -m	too many are those with more than so many millions of states, of 15 bytes each
  * -1	first with none, then with one ..., and end at the first failure
  *
  * A NAME with a slash is replayed, and each access is shown. SHARD=K/N in the environment
@@ -22,12 +23,13 @@
 
 #define BOUND_OF_2	2
 #define BOUND_OF_3	0
-#define BOUND_OF_3_DEEP	3
 #define BOUNDS		3	/* to try in turn, before the one that is asked for */
+#define MILLIONS	25	/* of states, half a minute and 400 MB or so */
 
 static unsigned int tests, failed;
 static unsigned int shard = 1, shards = 1;
 static bool deep, first, any;
+static u64 max_states = MILLIONS * 1000000ull;
 static double executions;
 
 static void set_scene(const struct scenario *c, const char *name, unsigned int cpus)
@@ -55,7 +57,7 @@ static bool explore(const struct scenario *c, const char *name, unsigned int cpu
 		if (quiet && !freopen("/dev/null", "w", stdout))
 			_exit(2);
 		set_scene(c, name, cpus);
-		search(bound, found);
+		search(bound, max_states, found);
 		fflush(NULL);
 		_exit(write(report[1], found, sizeof(*found)) != sizeof(*found));
 	}
@@ -67,19 +69,60 @@ static bool explore(const struct scenario *c, const char *name, unsigned int cpu
 	return pid > 0;
 }
 
+static void say_bound(unsigned int bound)
+{
+	if (bound == BOUND_NONE)
+		printf("all, ");
+	else
+		printf("%u surprises, ", bound);
+}
+
+/*
+ * All there is, or with a surprise more as long as that can be searched to its end. At
+ * least with the bound. In found is what was, and in bound with how many.
+ */
+static bool explore_deeper(const struct scenario *c, const char *name, unsigned int cpus,
+			   unsigned int *bound, struct found *found)
+{
+	struct found more = {};
+	unsigned int b = BOUND_NONE;
+
+	for (;;) {
+		if (!explore(c, name, cpus, b, true, &more)) {
+			*bound = b;
+			return false;
+		}
+		if (!more.unfinished) {
+			*bound = b;
+			*found = more;
+		}
+		if (b == BOUND_NONE ? !more.unfinished : more.unfinished)
+			return true;
+		b = b == BOUND_NONE ? *bound : b + 1;
+	}
+}
+
 static bool test_scenario(const struct scenario *c, const char *name, unsigned int cpus,
 			  unsigned int bound)
 {
-	struct found found = {};
+	struct found found = { .unfinished = true };
 	unsigned int b;
 
 	tests++;
-	if (explore(c, name, cpus, bound, true, &found)) {
+	if (deep ? explore_deeper(c, name, cpus, &bound, &found) :
+		   explore(c, name, cpus, bound, true, &found)) {
 		executions += found.executions;
-		printf("ok %u - %s # %.6g executions, %llu states, %llu ends, %u moves\n", tests,
-		       name, found.executions, (unsigned long long)found.states,
-		       (unsigned long long)found.ends, found.longest);
-		return true;
+		printf("%s %u - %s # ", found.unfinished ? "not ok" : "ok", tests, name);
+		say_bound(bound);
+		if (found.unfinished)
+			printf("more than %llu states: give it more with -m\n",
+			       (unsigned long long)max_states);
+		else
+			printf("%.6g executions, %llu states, %llu ends, %u moves\n",
+			       found.executions, (unsigned long long)found.states,
+			       (unsigned long long)found.ends, found.longest);
+		failed += found.unfinished;
+		return !found.unfinished;
 	}
 	/* Once more, to say what, with as few surprises as it takes. */
 	for (b = 0; b < BOUNDS && b < bound; b++)
@@ -105,8 +148,6 @@ static unsigned int bound_for(const struct scenario *c, unsigned int cpus, unsig
 {
 	unsigned int most = cpus == 2 ? BOUND_OF_2 : BOUND_OF_3;
 
-	if (deep)
-		most = cpus == 2 && !c->dear ? BOUND_NONE : BOUND_OF_3_DEEP;
 	most -= c->dear < most ? c->dear : most;
 	/* In turn: what nobody has asked for is not searched for a broken core either. */
 	if (first)
@@ -151,7 +192,7 @@ int main(int argc, char **argv)
 	unsigned int bound = BOUND_NONE, b;
 	int option;
 
-	while ((option = getopt(argc, argv, "ab:1")) != -1) {
+	while ((option = getopt(argc, argv, "ab:m:1")) != -1) {
 		switch (option) {
 		case 'a':
 			deep = true;
@@ -159,8 +200,12 @@ int main(int argc, char **argv)
 		case 'b':
 			bound = atoi(optarg);
 			break;
+		case 'm':
+			max_states = strtoull(optarg, NULL, 10) * 1000000;
+			break;
 		case '1':
 			first = true;
+			max_states = ~0ull;	/* a limit is nothing that was found */
 			break;
 		default:
 			return 2;

@@ -9,7 +9,8 @@
  *
  * With a bound, a CPU that could go on is made to wait, or is interrupted, so
  * often at most. That finds what is wrong with the fewest surprises, which is
- * easiest to read.
+ * easiest to read. The machine's memory is a bound as well: a search that has seen
+ * as many states as it may says that it is not finished.
  *
  * What was chosen is a string, in which each capital letter is a CPU:
  *
@@ -28,16 +29,11 @@
 
 #define LONGEST		20000	/* accesses; an execution that has more goes on for ever */
 #define HANG_S		5	/* of CPU time without one */
-#define IN_PROGRESS	(-1.0)	/* for the executions from a state */
-#define NEW		(-2.0)
+#define IN_PROGRESS	(-1.0f)	/* for the executions from a state */
+#define NEW		(-2.0f)
 
 static const char letters[MOVE_KINDS] = {
 	[GO_ON] = 'A', [INTERRUPT] = 'a', [TAKE_NMI] = 'x', [TIME_IS_UP] = 'T', [FAULT] = 'F',
-};
-
-struct seen {
-	u64 hash;
-	double executions;
 };
 
 /* On the heap, since what the program has as static data goes back and forth. */
@@ -50,8 +46,7 @@ static struct search {
 	unsigned int depth;
 	u64 taken, hung_at;		/* moves */
 	unsigned int bound, surprises;
-	struct seen *seen;
-	u64 nr_seen, max_seen;
+	u64 max_states;
 	struct found *found;
 } *s;
 
@@ -122,33 +117,6 @@ static void search_watch(void)
 	setitimer(ITIMER_VIRTUAL, &every, NULL);
 }
 
-static struct seen *search_slot(u64 hash)
-{
-	u64 i = hash & (s->max_seen - 1);
-
-	while (s->seen[i].hash && s->seen[i].hash != hash)
-		i = (i + 1) & (s->max_seen - 1);
-	return &s->seen[i];
-}
-
-static struct seen *search_seen(u64 hash)
-{
-	struct seen *old = s->seen, *from;
-	u64 n = s->max_seen;
-
-	if (2 * s->nr_seen >= n) {
-		s->max_seen = n ? 2 * n : 1 << 16;
-		s->seen = calloc(s->max_seen, sizeof(*s->seen));
-		if (!s->seen)
-			abort();
-		for (from = old; from < old + n; from++)
-			if (from->hash)
-				*search_slot(from->hash) = *from;
-		free(old);
-	}
-	return search_slot(hash);
-}
-
 /* How many surprises this move is: the CPU could go on, and it does something else. */
 static unsigned int search_cost(const struct move *moves, unsigned int i, int last)
 {
@@ -163,7 +131,8 @@ static void search_take(struct move move, bool first)
 	s->path[s->depth++].first = first;
 	s->taken++;
 	machine_take(move);
-	backend_check();
+	if (backend_check())
+		machine_note();
 }
 
 /* Where the search keeps what it knows of this state. */
@@ -175,11 +144,12 @@ static struct seen *search_state(int last)
 	if (s->bound != BOUND_NONE)
 		hash = hash * 31 + (s->bound - s->surprises) * NR_CPUS + last;
 	hash |= !hash;
-	seen = search_seen(hash);
+	seen = state_slot(hash);
 	if (!seen->hash) {
 		seen->hash = hash;
 		seen->executions = NEW;
-		s->nr_seen++;
+		if (++s->found->states == s->max_states)
+			s->found->unfinished = true;
 	}
 	return seen;
 }
@@ -216,7 +186,7 @@ static double search_from(int last)
 	hash = seen->hash;
 	snapshot = machine_save();
 	depth = s->depth;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && !s->found->unfinished; i++) {
 		cost = search_cost(moves, i, last);
 		if (s->bound != BOUND_NONE && surprises + cost > s->bound)
 			continue;
@@ -230,7 +200,7 @@ static double search_from(int last)
 	free(snapshot);
 	s->depth = depth;
 	s->surprises = surprises;
-	search_slot(hash)->executions = executions;
+	state_slot(hash)->executions = executions;
 	return executions;
 }
 
@@ -241,16 +211,19 @@ void search_init(const char *name)
 	if (!s)
 		abort();
 	s->name = name;
+	states_init();
 	search_watch();
 }
 
-void search(unsigned int bound, struct found *found)
+/* With no more surprises than the bound, and no further once so many states were seen. */
+void search(unsigned int bound, u64 max_states, struct found *found)
 {
 	s->bound = bound;
+	s->max_states = max_states;
 	s->found = found;
+	*found = (struct found){};
 	backend_check();
 	found->executions = search_from(-1);
-	found->states = s->nr_seen;
 }
 
 static void replay_trace(struct move move)

@@ -144,18 +144,20 @@ static void fake_raise(const struct cpumask *mask, int rung)
 {
 	int cpu, this_cpu = raw_smp_processor_id();
 	bool panic = owns_panic(this_cpu);
-	static int last_owner = -1;
+	static unsigned long before;
 	unsigned int i;
 	u64 ns;
 
 	/* Who has taken over raises anew. */
-	if (panic && last_owner != this_cpu)
+	if (panic && before != crash_old_owners.bits)
 		memset(raised[panic], 0, sizeof(raised[panic]));
 	if (panic)
-		last_owner = this_cpu;
+		before = crash_old_owners.bits;
 
 	CHECK(!machine_irqs_on());
 	CHECK(!cpumask_empty(mask));
+	/* Where time is the host's, it may be over right now. */
+	CHECK(panic || !machine_keeps_time || !cpumask_test_cpu(this_cpu, &crash_old_owners));
 	place(PLACE_RAISE + rung);
 	for_each_cpu(cpu, mask) {
 		CHECK(cpu != this_cpu);

@@ -5,6 +5,7 @@
  *
  * place() marks where they pass; a test can let the owner fault there.
  */
+#include "crash_stop_internal.h"
 #include "test.h"
 
 static atomic_t panic_redirect_cpu = ATOMIC_INIT(PANIC_CPU_INVALID);
@@ -349,6 +350,12 @@ void kernel_offline(void)
 	machine_off();
 }
 
+/* An owner that was stopped, wherever that was, has taken the crash over: it does not go back there. */
+static bool came_back(int cpu)
+{
+	return panic_cpu.counter == cpu && cpumask_test_cpu(cpu, &crash_old_owners);
+}
+
 /* Only one CPU at a time may write a note. */
 u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t len)
 {
@@ -362,7 +369,7 @@ u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t
 	machine_unlock();
 	/* Who stands still writes no more, and two owners write the same for another CPU. */
 	CHECK(!writer || writer == this_cpu + 1 || crash_stop_cpu_stopped(writer - 1) ||
-	      (cpu != this_cpu && cpu != writer - 1));
+	      came_back(writer - 1) || (cpu != this_cpu && cpu != writer - 1));
 	if (cpu != this_cpu && in_placeholder)
 		in_placeholder();
 	*buf++ = strlen(name) + 1;

@@ -87,7 +87,7 @@ mutants()
 	jump_of_the_clock_counts|clock_that_jumps|crash_clock|s/gap_ms \* NSEC_PER_MSEC/INT64_MAX/
 	gap_in_the_watch_is_cut|watch_that_has_gaps|crash_clock|s/gap_ms \* NSEC_PER_MSEC/NSEC_PER_MSEC/
 	ticks_count_twice|clock_that_ticks|crash_clock|s/clock->still_ns += ns;//
-	step_stored_after_entry|healthy_stop_is_one_line|crash_step|s/{ step, part, what, false };/{ crash_now()->step, part, what, false };/
+	step_stored_after_entry|healthy_stop_is_one_line|crash_step|s/{ step, part, what,$/{ crash_now()->step, part, what,/
 	part_not_advanced|nested_panic_in_every_step|crash_step|s/crash_part_begins(now->step, cursor, what);/crash_part_begins(now->step, now->part, what);/
 	part_kept_for_the_next_walk|late_cpu_is_captured_and_parked|crash_step|s/crash_part_begins(step, 0, NULL);/crash_part_begins(step, crash_now()->part, NULL);/
 	cursor_not_reset|nested_panic_in_every_step|crash_step|s/^\tthis_cpu_ptr(&crash_pass)->cursor = 0;//
@@ -160,18 +160,25 @@ mutants()
 	dumper_of_a_lost_owner_runs|unreachable_owner_comes_back|crash_notify|/^bool crash_dump_part/,/^}/s/crash_stop_poll(NULL);/;/
 	old_owner_is_waited_for_in_kmsg_dump|hang_in_every_step|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&per_cpu.*//
 	old_owner_may_begin_to_dump|unreachable_owner_comes_back|crash_stop|s,INT_MIN / 2,0,
-	old_owner_is_not_counted|hang_in_every_step|crash_stop|s/^\t\tcpumask_or(&all->seen.*//
-	late_owner_is_left|late_cpu_takes_over|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->left);//
-	new_owner_is_counted|hang_in_every_step|crash_stop|s/cpumask_clear_cpu(raw_smp_processor_id(), &all->seen);//
-	unreachable_owner_counts_as_stopped|old_owner_is_unreachable|crash_stop|s/^\t\tcpumask_or(&all->left.*//
-	everybody_is_stopped_again|unreachable_cpu_is_left_alone|crash_stop|s/cpumask_copy(&l->seen, &all->seen);//
+	old_owner_is_not_counted|owner_that_is_not_online_hangs|crash_stop|s/^\tcpumask_set_cpu(old_cpu, &l->seen);//
+	late_owner_is_left|late_cpu_takes_over|crash_stop|s/if (cpumask_test_cpu(cpu, &l->seen))/if (1)/
+	new_owner_is_counted|hang_in_every_step|crash_stop|s/cpumask_andnot(&l->seen, &l->last->seen, .*/cpumask_copy(\&l->seen, \&l->last->seen);/
+	unreachable_owner_counts_as_stopped|old_owner_is_unreachable|crash_stop|s/^\tcpumask_set_cpu(old_cpu, &l->left);//
+	everybody_is_stopped_again|unreachable_cpu_is_left_alone|crash_stop|s/^\tcpumask_andnot(&l->seen, &l->last->seen, .*//
 	passes_share_a_cursor|owner_that_is_held_up_at_its_own|crash_step|s/this_cpu_ptr(&crash_pass)/(this_cpu_ptr(\&crash_pass), \&crash_pass[0])/
 	old_owner_goes_on|owner_that_is_held_up|crash_step|/^static int crash_my_turn/,/^}/s/crash_stop_self(NULL);/;/
 	old_owner_wins_its_next_stage|owner_that_is_held_up|crash_step|s/} while (!atomic_try_cmpxchg(&crash_turn, &old, new));/} while (0);\n\tatomic_set(\&crash_turn, new);/
 	extension_is_no_move|stage_that_is_extended|crash_step|/^void crash_step_extend/,/^}/s/if (panic_mutex_is_mine())/if (0)/
-	takeover_without_a_claim|hang_in_every_step|crash_standby|/^static void crash_take_over/,/^}/s/^\t\treturn;/\t\tatomic_set(\&crash_turn, mine);/
+	takeover_without_a_claim|hang_in_every_step|crash_standby|/^\t\t\*stands_by = true;/{n;s/.*/\t\tatomic_set(\&crash_turn, mine);/}
 	takeover_without_its_stage|hang_in_every_step|crash_standby|s,^\t\*crash_stage_of(mine) = .*,,
 	takeover_keeps_the_owner|hang_in_every_step|crash_standby|/^static bool crash_inherit/,/^}/s/} while (.*/} while (0);/
+	takes_back_what_its_heir_has_not_yet|heir_of_an_owner_that_moves_again|crash_standby|s/ \&\& panic_mutex_is_lost())$/)/
+	owner_that_looks_still|heir_that_is_held_up|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_TAKING_OVER);//
+	result_of_who_was_held_up|heir_of_an_owner_that_moves_again|crash_stop_report|s/if (old > mine)/if (0)/
+	heir_raises_too_late|heir_of_an_owner_that_moves_again|crash_stop|/^static void crash_climb/,/^}/s/if (panic_mutex_is_lost())/if (0)/
+	old_owner_waits_to_be_told|heir_of_an_owner_that_moves_again|crash_stop_internal.h|s/return mine->slots.*/return atomic_read(\&per_cpu(crash_stop_cpu, raw_smp_processor_id()).dumping) < 0;/
+	heir_forgets_who_was_left|owner_behind_a_wedged_cpu_hangs|crash_stop|s/^\tif (l->last)$/\tif (0)/
+	loser_of_the_turn_never_stands_still|two_standbys_at_once|crash_standby|/^lost:/,/^}/s/^\tatomic_set_release.*//
 	heir_does_not_look_back|heir_that_is_held_up|crash_standby|/^static bool crash_inherit/,/^}/s/if (crash_turn_cpu(.*/if (0)/
 	takeover_stays_stopped|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_RUNNING);//
 	takeover_looks_nested|hang_in_every_step|crash_standby|s/^\tcrash_taken_over = true;//
@@ -183,7 +190,7 @@ mutants()
 	report_on_the_time_of_the_hang|report_that_takes_long|crash_standby|s/if (at->reports)/if (0)/
 	grace_for_the_old_owner|grace_is_not_for_an_owner_that_hangs|crash_stop|s/ \&\& l == \&crash_ladders\[why\];/;/
 	old_owner_moves_on|old_owner_that_moves_again|crash_step|s/} else if (crash_had_the_crash()) {/} else if (0) {/
-	stop_of_a_reboot_is_watched|stop_behind_that_of_a_reboot|crash_stop_report|s/== CRASH_ENDED;/!= 0;/
+	stop_of_a_reboot_is_watched|stop_behind_that_of_a_reboot|crash_stop_report|s/> CRASH_STOP_PANIC;/!= 0;/
 	old_owner_that_is_not_online_is_left|owner_that_is_not_online_hangs|crash_stop|s/ \&\& !cpumask_test_cpu(cpu, \&crash_old_owners)//
 	registers_of_the_hung_cpu_are_not_shown|hang_in_every_step|crash_standby|s/^\t\tshow_regs(regs);/\t\t;/
 	registers_are_not_asked_for|old_owner_is_asked_for_its_registers|crash_standby|s/ \&\& backend->registers)/ \&\& 0)/

@@ -559,8 +559,57 @@ static void heir_comes_to(const atomic_t *v)
 	(void)v;
 	if (!heir && owner > 0)
 		heir = owner;
+	/* Whose turn it is does not look still to who takes it away. */
+	if (owner > 0 && raw_smp_processor_id() == owner)
+		CHECK(crash_stop_cpu[owner].state.counter != CRASH_CPU_STOPPED);
 	if (heir && raw_smp_processor_id() == heir && accesses++ == held_up_at)
-		machine_sleep((DEADLINE_MS + 150) * MS);
+		machine_sleep((DEADLINE_MS + 250) * MS);
+}
+
+/* The same, right before its result is that of the stop. */
+static void heir_has_a_result(const atomic_t *v)
+{
+	static bool once;
+
+	(void)v;
+	if (!once && crash_ladders[CRASH_STOP_PANIC + 1].result.cpus) {
+		once = true;
+		machine_sleep((DEADLINE_MS + 250) * MS);
+	}
+}
+
+/* Whoever has the crash then keeps it, and its result. */
+static void heir_held_up(unsigned int variant, void (*access)(const atomic_t *v),
+			 unsigned int cpus)
+{
+	const struct crash_stop_result *r;
+	unsigned int cpu, left = 0;
+
+	at_access = access;
+	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
+	expect_everything_once(variant & 1);
+	CHECK_RANGE(log_count("hung in step"), 1, 2);
+	CHECK_INT(panic_cpu.counter, crash_turn_cpu(crash_turn.counter));
+	r = crash_stop_result();
+	for_each_cpu(cpu, r->left)
+		left++;
+	CHECK_INT(r->cpus, cpus - 1);
+	CHECK_INT(r->stopped + left, r->cpus);
+	CHECK(!cpumask_test_cpu(panic_cpu.counter, r->left));
+	CHECK(r == &crash_ladders[CRASH_STOP_PANIC + crash_stage_of(crash_turn.counter)->heirs].result);
+}
+
+/* As soon as its host lets it, the old owner goes on: it is the standby of who has taken over. */
+static void heir_of_an_owner_that_moves_again(unsigned int variant)
+{
+	scene(variant & 1);
+	shim_online.bits = 3;
+	plan[1].deaf[NMI] = variant & 2;
+	place_ns[PLACE_DUMPER] = (DEADLINE_MS + 50) * MS;
+	/* The heir comes back before the end. */
+	place_ns[PLACE_DUMPER + 1] = (DEADLINE_MS - 20) * MS;
+	held_up_at = variant / 4;
+	heir_held_up(variant, held_up_at < HEIR_ACCESSES ? heir_comes_to : heir_has_a_result, 2);
 }
 
 /*
@@ -575,11 +624,7 @@ static void heir_that_is_held_up(unsigned int variant)
 		plan[0].program = program_nmi_panic;
 	place_ns[PLACE_DUMPER] = FOREVER;
 	held_up_at = variant / 4;
-	at_access = heir_comes_to;
-	CHECK_INT(kernel_boot(), variant & 1 ? MACHINE_KEXEC : MACHINE_RESTART);
-	expect_everything_once(variant & 1);
-	CHECK_RANGE(log_count("hung in step"), 1, 2);
-	CHECK_INT(panic_cpu.counter, crash_turn_cpu(crash_turn.counter));
+	heir_held_up(variant, heir_comes_to, NR_CPUS);
 	if (!(variant & 2))
 		CHECK_INT(crash_stop_cpu[0].state.counter, CRASH_CPU_STOPPED);
 }
@@ -694,6 +739,7 @@ static void owner_that_is_not_online_hangs(unsigned int variant)
 	expect_everything_once(variant);
 	CHECK_INT(log_count("RIP: 2000"), 1);
 	CHECK_INT(kernel_note(0).ip, IP_TASK(0));
+	CHECK_INT(crash_stop_result()->cpus, NR_CPUS - 1);
 }
 
 static void firmware_takes_its_time(void)
@@ -808,6 +854,7 @@ const struct test standby_tests[] = {
 	T_N(owner_that_is_held_up, 4 * ACCESSES),
 	T_N(owner_that_is_held_up_at_its_own, 4 * OWN_ACCESSES),
 	T_N(heir_that_is_held_up, 4 * HEIR_ACCESSES),
+	T_N(heir_of_an_owner_that_moves_again, 4 * (HEIR_ACCESSES + 1)),
 	T(new_owner_is_unreachable),
 	T_N(report_that_takes_long, 4),
 	T_N(grace_is_not_for_an_owner_that_hangs, 4),
