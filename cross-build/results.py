@@ -130,7 +130,7 @@ def table(results: list[Result]) -> str:
     """Architecture by kernel: how many cells passed of those that could be run, and what did not."""
     split = {r.cell: r.cell.split("/") for r in results}
     kernels = list(dict.fromkeys(s[0] for s in split.values()))
-    arches = list(dict.fromkeys(s[1] for s in split.values()))
+    arches = sorted({s[1] for s in split.values()})
     rows = [["", *kernels]]
     for arch in arches:
         row = [arch]

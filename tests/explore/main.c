@@ -202,7 +202,10 @@ int main(int argc, char **argv)
 			break;
 		case 'm':
 			max_states = strtoull(optarg, NULL, 10) * 1000000;
-			break;
+			if (max_states)
+				break;
+			fprintf(stderr, "-m %s: give it millions of states, 1 at least\n", optarg);
+			return 2;
 		case '1':
 			first = true;
 			max_states = ~0ull;	/* a limit is nothing that was found */

@@ -30,6 +30,30 @@ class Replay(unittest.TestCase):
         self.assertEqual(FAILS.findall(again.stdout), [found.groups()])
 
 
+class Bounds(unittest.TestCase):
+    """A search with more states than it may see says so."""
+
+    def explore(self, words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["make", "-s", "-C", str(EXPLORE), f"O={common.outputs('explore')}", "check", f"ARGS={words}"],
+                              capture_output=True, text=True)
+
+    def test_too_many_states(self) -> None:
+        run = self.explore("-b 1 -m 1 standbys-2")
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn("not ok 1 - standbys-2 # 1 surprises, more than 1000000 states", run.stdout)
+
+    def test_as_many_surprises_as_can_be(self) -> None:
+        run = self.explore("-a -m 1 losers-3 owner-2")
+        self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+        self.assertRegex(run.stdout, r"(?m)^ok 1 - owner-2 # all, ")
+        self.assertRegex(run.stdout, r"(?m)^ok 2 - losers-3 # [12] surprises, ")
+
+    def test_no_number(self) -> None:
+        run = self.explore("-m many")
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn("-m many: give it millions of states", run.stderr)
+
+
 class Points(unittest.TestCase):
     """Before which accesses another CPU may go on."""
 
@@ -68,13 +92,16 @@ class Document(unittest.TestCase):
         self.assertEqual({of for _, of in said}, {str(scenarios)})
 
     def test_bounds(self) -> None:
-        """What the default search and that of --all are said to be."""
-        bounds = dict(re.findall(r"^#define (BOUND_OF\w+)\t+(\d)", (EXPLORE / "main.c").read_text(), re.M))
+        """What the default search is said to be."""
+        text = (EXPLORE / "main.c").read_text()
+        bounds = dict(re.findall(r"^#define (BOUND_OF\w+)\t+(\d)", text, re.M))
         words = ("without", "with at most one", "with at most two", "with at most three", "with at most four")
-        for name, said in (("BOUND_OF_2", "With two CPUs all executions {} surprises are seen"), ("BOUND_OF_3", "with three those {}"),
-                           ("BOUND_OF_3_DEEP", "and with three those {}")):
+        for name, said in (("BOUND_OF_2", "With two CPUs all executions {} surprises are seen"), ("BOUND_OF_3", "with three those {}")):
             with self.subTest(bound=name):
                 self.assertIn(said.format(words[int(bounds[name])]), self.text)
+        millions = re.search(r"^#define MILLIONS\t+(\d+)", text, re.M)
+        self.assertTrue(millions)
+        self.assertIn(f"more than {millions[1]} million are", self.text)
 
     def test_how_much_less_a_takeover_has(self) -> None:
         """One surprise, whatever the scenario."""

@@ -708,6 +708,7 @@ class Results(Folder):
         self.assertEqual(results.table(self.ALL).splitlines(), ["       7.3                 6.12",
                                                                 "arm64  1 passed, 1 FAILED  -",
                                                                 "s390   -                   1 skipped"])
+        self.assertEqual([line.split()[0] for line in results.table(self.ALL[::-1]).splitlines()], ["6.12", "arm64", "s390"])
 
     def test_junit_and_ktap(self) -> None:
         suite = xml.fromstring(results.junit(self.ALL))
