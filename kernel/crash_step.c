@@ -115,7 +115,7 @@ static void crash_part_begins(enum crash_step step, unsigned int part, void *wha
 		old = crash_my_turn();
 		new = CRASH_TURN(raw_smp_processor_id(), old + 1);
 		*crash_stage_of(new) = (struct crash_stage){ step, part, what,
-							     crash_stage_of(old)->heirs };
+							     crash_stage_of(old)->heirs, false };
 	} while (!atomic_try_cmpxchg(&crash_turn, &old, new));
 	clock->ns = 0;
 	crash_clock_start(clock);
