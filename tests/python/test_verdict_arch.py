@@ -79,6 +79,17 @@ class Bad(unittest.TestCase):
             verdict._stop(j, case, e, found, False)
             self.assertEqual([r.split(":")[0] for r in j.reasons if "QEMU shows" in r], why)
 
+    def test_a_cpu_that_waits_on_its_way_up(self) -> None:
+        found = archs.load()["powerpc"]
+        case = scenarios.case(scenarios.BY_NAME["crash-hotplug"], found, kernel="7.3", end="hang")
+        for others, where, why in ((2, "generic_secondary_common_init", []), (3, "generic_secondary_common_init", ["K4"]),
+                                   (2, "start_secondary", ["K4"])):
+            e = evidence.Evidence(report="-", owner=1, others=others, running_on=set(), stop_us=1,
+                                  pcs=[["ppc_park", "ppc_park", "ppc_park", where]] * 2)
+            j = verdict.Judge()
+            verdict._stop(j, case, e, found, False)
+            self.assertEqual([r.split(":")[0] for r in j.reasons if "QEMU shows" in r], why)
+
     def test_no_cpu_powered_itself_off(self) -> None:
         self.fails("plain-kdump--crash-smp", "K4: the crash kernel has 1 CPUs",
                    log("arm64", "plain-kdump--crash-smp").replace("crash kernel, 4 CPUs", "crash kernel, 1 CPUs"))
