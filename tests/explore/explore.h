@@ -33,10 +33,10 @@ struct scenario {
 	unsigned int dear;		/* so many surprises less will do */
 };
 
-/* A state that was seen; there are so many that each byte counts. */
+/* A state that was seen; there are so many of them that each byte counts. */
 struct seen {
 	u64 hash;
-	float executions;
+	unsigned int executions;	/* the upper half of a double, to six digits */
 } __attribute__((packed));
 
 /* hash.c: of one more value, of bytes */

@@ -29,8 +29,8 @@
 
 #define LONGEST		20000	/* accesses; an execution that has more goes on for ever */
 #define HANG_S		5	/* of CPU time without one */
-#define IN_PROGRESS	(-1.0f)	/* for the executions from a state */
-#define NEW		(-2.0f)
+#define IN_PROGRESS	(-1.0)	/* for the executions from a state */
+#define NEW		(-2.0)
 
 static const char letters[MOVE_KINDS] = {
 	[GO_ON] = 'A', [INTERRUPT] = 'a', [TAKE_NMI] = 'x', [TIME_IS_UP] = 'T', [FAULT] = 'F',
@@ -117,6 +117,23 @@ static void search_watch(void)
 	setitimer(ITIMER_VIRTUAL, &every, NULL);
 }
 
+static double executions_from(const struct seen *seen)
+{
+	u64 bits = (u64)seen->executions << 32;
+	double n;
+
+	memcpy(&n, &bits, sizeof(n));
+	return n;
+}
+
+static void set_executions(struct seen *seen, double n)
+{
+	u64 bits;
+
+	memcpy(&bits, &n, sizeof(n));
+	seen->executions = (bits + 0x80000000) >> 32;
+}
+
 /* How many surprises this move is: the CPU could go on, and it does something else. */
 static unsigned int search_cost(const struct move *moves, unsigned int i, int last)
 {
@@ -147,7 +164,7 @@ static struct seen *search_state(int last)
 	seen = state_slot(hash);
 	if (!seen->hash) {
 		seen->hash = hash;
-		seen->executions = NEW;
+		set_executions(seen, NEW);
 		if (++s->found->states == s->max_states)
 			s->found->unfinished = true;
 	}
@@ -169,20 +186,20 @@ static double search_from(int last)
 		search_take(moves[0], true);
 	}
 	seen = search_state(last);
-	if (seen->executions == IN_PROGRESS)
+	if (executions_from(seen) == IN_PROGRESS)
 		explore_failed("K3", "CPUs go round in circles", __FILE__, __LINE__);
-	if (seen->executions != NEW)
-		return seen->executions;
+	if (executions_from(seen) != NEW)
+		return executions_from(seen);
 	if (!n) {
 		s->found->ends++;
 		if (s->found->longest < s->depth)
 			s->found->longest = s->depth;
 		backend_check_end();
-		seen->executions = 1;
+		set_executions(seen, 1);
 		return 1;
 	}
 
-	seen->executions = IN_PROGRESS;
+	set_executions(seen, IN_PROGRESS);
 	hash = seen->hash;
 	snapshot = machine_save();
 	depth = s->depth;
@@ -200,7 +217,7 @@ static double search_from(int last)
 	free(snapshot);
 	s->depth = depth;
 	s->surprises = surprises;
-	state_slot(hash)->executions = executions;
+	set_executions(state_slot(hash), executions);
 	return executions;
 }
 
