@@ -372,6 +372,8 @@ static void check_stopped(int cpu)
 	bool lost = crash_stop_cpu[cpu].how == CRASH_BY_ITSELF;
 
 	MUST("K5", state(cpu) == CRASH_CPU_STOPPED);
+	if (note_may_be_old[cpu])
+		return;
 	MUST("K9", note.there && note.pid == NOTE_PID(cpu));
 	if (plan[cpu].program == program_panic && lost && !seen.cpus[cpu].owned) {
 		MUST("K2", crash_stop_cpu[cpu].msg[0]);

@@ -39,6 +39,7 @@ u64 dumper_ns[NR_DUMPERS];
 unsigned int dumper_runs[NR_DUMPERS];
 int store_lock = -1;
 char stored[256];
+bool note_may_be_old[NR_CPUS];
 struct cpumask online_at_kexec;
 char vmcoreinfo[4096];
 unsigned int vmcoreinfo_longest;
@@ -350,10 +351,10 @@ void kernel_offline(void)
 	machine_off();
 }
 
-/* An owner that was stopped, wherever that was, has taken the crash over: it does not go back there. */
-static bool came_back(int cpu)
+/* In a placeholder when the crash was taken over from it; crash_stop_dump.c accepts that. */
+static bool lost_it_there(int writer)
 {
-	return panic_cpu.counter == cpu && cpumask_test_cpu(cpu, &crash_old_owners);
+	return cpumask_test_cpu(writer, &crash_old_owners);
 }
 
 /* Only one CPU at a time may write a note. */
@@ -369,7 +370,7 @@ u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t
 	machine_unlock();
 	/* Who stands still writes no more, and two owners write the same for another CPU. */
 	CHECK(!writer || writer == this_cpu + 1 || crash_stop_cpu_stopped(writer - 1) ||
-	      came_back(writer - 1) || (cpu != this_cpu && cpu != writer - 1));
+	      lost_it_there(writer - 1) || (cpu != this_cpu && cpu != writer - 1));
 	if (cpu != this_cpu && in_placeholder)
 		in_placeholder();
 	*buf++ = strlen(name) + 1;
@@ -379,6 +380,8 @@ u32 *append_elf_note(u32 *buf, char *name, unsigned int type, void *data, size_t
 	buf += (strlen(name) + 4) / 4;
 	machine_point();
 	memcpy(buf, data, len);
+	if (cpu != this_cpu && panic_cpu.counter != this_cpu && lost_it_there(this_cpu))
+		note_may_be_old[cpu] = true;
 	writers[cpu] = writer;
 	return buf + (len + 3) / 4;
 }

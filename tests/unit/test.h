@@ -94,6 +94,7 @@ extern u64 dumper_ns[NR_DUMPERS];	/* how long each takes, on any CPU */
 extern unsigned int dumper_runs[NR_DUMPERS];
 extern int store_lock;			/* the CPU that holds it, or -1 */
 extern char stored[];			/* the report line, once it was stored */
+extern bool note_may_be_old[];		/* a placeholder by who had lost the crash */
 extern struct cpumask online_at_kexec;
 extern char vmcoreinfo[];
 extern unsigned int vmcoreinfo_longest;
