@@ -26,6 +26,7 @@
  * Hooks: the rungs and after_stop of struct crash_stop_backend.
  */
 #include <linux/atomic.h>
+#include <linux/container_of.h>
 #include <linux/cpu.h>
 #include <linux/crash_stop.h>
 #include <linux/export.h>
@@ -143,7 +144,6 @@ static void crash_await(struct crash_ladder *l, const struct crash_rung *rung,
 static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 {
 	const struct crash_rung *rungs = arch_crash_stop_backend()->rungs, *rung;
-	unsigned int cpu;
 
 	/* A nested panic: the last rung may have been raised before its fault. */
 	if (l->next_rung)
@@ -164,10 +164,10 @@ static void crash_climb(struct crash_ladder *l, enum crash_stop_why why)
 	}
 	crash_targets(l);
 	/* They have had every rung. */
-	if (l->last)
-		for_each_cpu(cpu, &l->last->left)
-			if (cpumask_test_cpu(cpu, &l->seen))
-				cpumask_set_cpu(cpu, &l->left);
+	if (l->last) {
+		cpumask_or(&l->left, &l->left, &l->last->left);
+		cpumask_and(&l->left, &l->left, &l->seen);
+	}
 	crash_collect(l, NULL);
 }
 
@@ -190,8 +190,7 @@ static void crash_ladder_run(struct crash_ladder *l, enum crash_stop_why why)
 	if (panic_mutex_is_lost())
 		crash_stop_self(NULL);
 	crash_stop_sum_up(l, why);
-	/* Of the panic: nobody climbs that one again. */
-	WRITE_ONCE(crash_ladders[why].done, true);
+	WRITE_ONCE(crash_ladders[why].done, true);	/* it is not climbed again */
 
 	if (backend->after_stop)
 		backend->after_stop(why);
@@ -259,17 +258,18 @@ EXPORT_SYMBOL_GPL(crash_stop_other_cpus);
  * @old_cpu: that CPU, which has not stopped yet
  * @heirs: how often it has been taken over, with this time
  *
- * It takes this CPU's place among those that were to stop.
- *
  * Context: the new owner, which had stopped itself, interrupts off.
  * Return: whether it has stopped.
  */
 bool crash_stop_succeed(unsigned int old_cpu, unsigned int heirs)
 {
 	struct crash_ladder *l = &crash_ladders[CRASH_STOP_PANIC + heirs];
+	const struct crash_stop_result *r = crash_stop_result();
 
-	l->last = crash_stop_last_ladder();
-	cpumask_andnot(&l->seen, &l->last->seen, cpumask_of(raw_smp_processor_id()));
+	if (r) {
+		l->last = container_of(r, struct crash_ladder, result);
+		cpumask_andnot(&l->seen, &l->last->seen, cpumask_of(raw_smp_processor_id()));
+	}
 	cpumask_set_cpu(old_cpu, &l->seen);
 	cpumask_set_cpu(old_cpu, &l->left);
 	/* It has had its time, also if it is about to begin. */

@@ -66,7 +66,6 @@ bool crash_stop_succeed(unsigned int old_cpu, unsigned int heirs);
 
 /* kernel/crash_stop_report.c */
 void crash_stop_sum_up(struct crash_ladder *l, enum crash_stop_why why);
-const struct crash_ladder *crash_stop_last_ladder(void);
 bool crash_stop_ended(void);
 
 /**

@@ -100,15 +100,6 @@ bool crash_stop_ended(void)
 	return atomic_read_acquire(&crash_stop_summed_up) > CRASH_STOP_PANIC;
 }
 
-/** crash_stop_last_ladder - that of a panic, or of who took it over, which ended last */
-const struct crash_ladder *crash_stop_last_ladder(void)
-{
-	/* As in crash_stop_result(): result.litmus. */
-	int nr = atomic_read_acquire(&crash_stop_summed_up);
-
-	return &crash_ladders[max(nr - 1, CRASH_STOP_PANIC)];
-}
-
 static void crash_stop_by(char *buf, const char **sep, int *len, const char *by, unsigned int n)
 {
 	if (!n)

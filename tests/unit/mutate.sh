@@ -161,10 +161,10 @@ mutants()
 	old_owner_is_waited_for_in_kmsg_dump|hang_in_every_step|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&per_cpu.*//
 	old_owner_may_begin_to_dump|unreachable_owner_comes_back|crash_stop|s,INT_MIN / 2,0,
 	old_owner_is_not_counted|owner_that_is_not_online_hangs|crash_stop|s/^\tcpumask_set_cpu(old_cpu, &l->seen);//
-	late_owner_is_left|late_cpu_takes_over|crash_stop|s/if (cpumask_test_cpu(cpu, &l->seen))/if (1)/
+	late_owner_is_left|late_cpu_takes_over|crash_stop|s/^\t\tcpumask_and(&l->left, &l->left, &l->seen);//
 	new_owner_is_counted|hang_in_every_step|crash_stop|s/cpumask_andnot(&l->seen, &l->last->seen, .*/cpumask_copy(\&l->seen, \&l->last->seen);/
 	unreachable_owner_counts_as_stopped|old_owner_is_unreachable|crash_stop|s/^\tcpumask_set_cpu(old_cpu, &l->left);//
-	everybody_is_stopped_again|unreachable_cpu_is_left_alone|crash_stop|s/^\tcpumask_andnot(&l->seen, &l->last->seen, .*//
+	everybody_is_stopped_again|unreachable_cpu_is_left_alone|crash_stop|s/^\t\tcpumask_andnot(&l->seen, &l->last->seen, .*//
 	passes_share_a_cursor|owner_that_is_held_up_at_its_own|crash_step|s/this_cpu_ptr(&crash_pass)/(this_cpu_ptr(\&crash_pass), \&crash_pass[0])/
 	old_owner_goes_on|owner_that_is_held_up|crash_step|/^static int crash_my_turn/,/^}/s/crash_stop_self(NULL);/;/
 	old_owner_wins_its_next_stage|owner_that_is_held_up|crash_step|s/} while (!atomic_try_cmpxchg(&crash_turn, &old, new));/} while (0);\n\tatomic_set(\&crash_turn, new);/
@@ -177,7 +177,7 @@ mutants()
 	result_of_who_was_held_up|heir_of_an_owner_that_moves_again|crash_stop_report|s/if (old > mine)/if (0)/
 	heir_raises_too_late|heir_of_an_owner_that_moves_again|crash_stop|/^static void crash_climb/,/^}/s/if (panic_mutex_is_lost())/if (0)/
 	old_owner_waits_to_be_told|heir_of_an_owner_that_moves_again|crash_stop_internal.h|s/return mine->slots.*/return atomic_read(\&per_cpu(crash_stop_cpu, raw_smp_processor_id()).dumping) < 0;/
-	heir_forgets_who_was_left|owner_behind_a_wedged_cpu_hangs|crash_stop|s/^\tif (l->last)$/\tif (0)/
+	heir_forgets_who_was_left|owner_behind_a_wedged_cpu_hangs|crash_stop|s/^\t\tcpumask_or(&l->left, &l->left, &l->last->left);//
 	loser_of_the_turn_never_stands_still|two_standbys_at_once|crash_standby|/^lost:/,/^}/s/^\tatomic_set_release.*//
 	heir_does_not_look_back|heir_that_is_held_up|crash_standby|/^static bool crash_inherit/,/^}/s/if (crash_turn_cpu(.*/if (0)/
 	takeover_stays_stopped|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_RUNNING);//

@@ -50,6 +50,7 @@ typedef unsigned int uint;
 /* memory */
 void machine_point(void);
 #define barrier()		__asm__ volatile("" ::: "memory")
+#define container_of(p, type, member)	((type *)((char *)(p) - offsetof(type, member)))
 #define READ_ONCE(x)		(machine_point(), __atomic_load_n(&(x), __ATOMIC_RELAXED))
 #define WRITE_ONCE(x, v)	(machine_point(), __atomic_store_n(&(x), v, __ATOMIC_RELAXED))
 /* Of TSan, where that is linked: what is done between them is not looked at. */
@@ -120,6 +121,8 @@ extern struct cpumask shim_online;
 #define cpumask_copy(to, from)		((void)CPUMASK_STORE(to, CPUMASK_BITS(from)))
 #define cpumask_of(cpu)			(&(struct cpumask){ 1ul << (cpu) })
 #define cpumask_andnot(to, a, b)	CPUMASK_STORE(to, CPUMASK_BITS(a) & ~CPUMASK_BITS(b))
+#define cpumask_and(to, a, b)		\
+	((void)CPUMASK_STORE(to, CPUMASK_BITS(a) & CPUMASK_BITS(b)))
 #define cpumask_or(to, a, b)		\
 	((void)CPUMASK_STORE(to, CPUMASK_BITS(a) | CPUMASK_BITS(b)))
 #define cpumask_empty(m)		(!CPUMASK_BITS(m))
