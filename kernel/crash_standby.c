@@ -238,7 +238,7 @@ static void crash_take_over(int turn, const struct crash_stage *at, unsigned int
 	crash_taken_over = true;
 	panic("CPU %d hung", old_cpu);
 lost:
-	/* Still, as it was before: acknowledge.litmus. */
+	/* Still, as it was before, and with the same registers: stays.litmus. */
 	atomic_set_release(&me->state, CRASH_CPU_STOPPED);
 }
 

@@ -217,7 +217,7 @@ bool crash_stop_cpu_stopped(unsigned int cpu)
 	 * Pairs with atomic_set_release() in crash_stop_here(), which names what for,
 	 * and in crash_collect(): acknowledge.litmus, message.litmus, remote.litmus,
 	 * note-kept.litmus, note-abandoned.litmus, image.litmus, release.litmus,
-	 * inherit-stopped.litmus, result.litmus.
+	 * inherit-stopped.litmus, result.litmus, stays.litmus.
 	 */
 	return atomic_read_acquire(&per_cpu(crash_stop_cpu, cpu).state) == CRASH_CPU_STOPPED;
 }

@@ -159,7 +159,6 @@ mutants()
 	backtrace_asks_losers|backtraces_leave_out_who_has_stopped|crash_stop_report|s/ || crash_stop_cpu_stopped(cpu))/)/
 	dumper_of_a_lost_owner_runs|unreachable_owner_comes_back|crash_notify|/^bool crash_dump_part/,/^}/s/crash_stop_poll(NULL);/;/
 	old_owner_is_waited_for_in_kmsg_dump|hang_in_every_step|crash_stop|/^bool crash_stop_succeed/,/^}/s/^\tatomic_set(&per_cpu.*//
-	old_owner_may_begin_to_dump|unreachable_owner_comes_back|crash_stop|s,INT_MIN / 2,0,
 	old_owner_is_not_counted|owner_that_is_not_online_hangs|crash_stop|s/^\tcpumask_set_cpu(old_cpu, &l->seen);//
 	late_owner_is_left|late_cpu_takes_over|crash_stop|s/^\t\tcpumask_and(&l->left, &l->left, &l->seen);//
 	new_owner_is_counted|hang_in_every_step|crash_stop|s/cpumask_andnot(&l->seen, &l->last->seen, .*/cpumask_copy(\&l->seen, \&l->last->seen);/
