@@ -176,8 +176,8 @@ mutants()
 	result_of_who_was_held_up|heir_of_an_owner_that_moves_again|crash_stop_report|s/if (old > mine)/if (0)/
 	heir_raises_too_late|heir_of_an_owner_that_moves_again|crash_stop|/^static void crash_climb/,/^}/s/if (panic_mutex_is_lost())/if (0)/
 	old_owner_waits_to_be_told|heir_of_an_owner_that_moves_again|crash_stop_internal.h|s/return mine->slots.*/return atomic_read(\&per_cpu(crash_stop_cpu, raw_smp_processor_id()).dumping) < 0;/
-	heir_forgets_who_was_left|owner_behind_a_wedged_cpu_hangs|crash_stop|s/^\t\tcpumask_or(&l->left, &l->left, &l->last->left);//
-	loser_of_the_turn_never_stands_still|two_standbys_at_once|crash_standby|/^lost:/,/^}/s/^\tatomic_set_release.*//
+	heir_forgets_who_was_left|unreachable_cpu_is_left_alone|crash_stop|s/^\t\tcpumask_or(&l->left, &l->left, &l->last->left);//
+	loser_of_the_turn_never_stands_still|heir_that_is_held_up|crash_standby|/^lost:/,/^}/s/^\tatomic_set_release.*//
 	heir_does_not_look_back|heir_that_is_held_up|crash_standby|/^static bool crash_inherit/,/^}/s/if (crash_turn_cpu(.*/if (0)/
 	takeover_stays_stopped|new_owner_hangs|crash_standby|s/^\tatomic_set(&me->state, CRASH_CPU_RUNNING);//
 	takeover_looks_nested|hang_in_every_step|crash_standby|s/^\tcrash_taken_over = true;//
