@@ -38,6 +38,7 @@
  *  - An old owner that is still summing up its stop gives its successor a placeholder,
  *    which that replaces when it boots the crash kernel.
  *  - A CPU that has lost the claim looks for a moment as if it had not stopped.
+ *  - Who loses the crash before it has said what hung may say so beside its successor.
  *  - A debugger that stops the owner alone looks like a hang.
  *
  * Hooks: can_stand_by and registers of struct crash_stop_backend, those of the ladder.

@@ -32,8 +32,11 @@ BOOT_TRIES = 3
 MONITOR_S = 10.0
 # For an answer of the monitor: QEMU's own threads may wait for each other for ever (handle_sigp() of 7.2, s390).
 ANSWER_S = 30.0
-# Where a kernel ends in a state that QEMU knows for a crash (s390's disabled wait).
-PANICKED = "GUEST_PANICKED"
+# Where a kernel ends in a state that QEMU knows, for a crash (s390's disabled wait), or for off (all its CPUs
+# have stopped themselves; under "-action shutdown=pause" QEMU stays, and waits).
+ENDS = ("GUEST_PANICKED", "SHUTDOWN")
+# For the reset of a machine that waits, before it goes on.
+RESET_S = 5.0
 # Until the machine is taken for hung after the kernel's last word.
 SETTLE_S = 0.15
 # How the transcript notes the operator's NMI.
@@ -81,7 +84,7 @@ class Monitor:
     """QEMU's machine protocol on a socket."""
 
     def __init__(self, path: pathlib.Path, qemu: subprocess.Popen) -> None:
-        self.panicked = False
+        self.ended = ""
         self.silent = False
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX)
@@ -119,7 +122,8 @@ class Monitor:
         except ConnectionError:
             line = b""
         said = json.loads(line) if line else {"error": "QEMU has ended"}
-        self.panicked = self.panicked or said.get("event") == PANICKED
+        if said.get("event") in ENDS:
+            self.ended = said["event"]
         return said
 
     def _ask(self, request: dict) -> dict:
@@ -153,8 +157,12 @@ class Monitor:
         self._ask({"execute": "human-monitor-command", "arguments": {"command-line": command.format(cpu=cpu), "cpu-index": cpu}})
 
     def reset(self) -> None:
-        """Press the reset button; memory stays."""
+        """Press the reset button; memory stays. A machine that waits goes on as soon as that is done."""
         self._ask({"execute": "system_reset"})
+        deadline = time.monotonic() + RESET_S
+        # An error of QEMU's own has a class; one that has ended has nothing to say.
+        while isinstance(self._ask({"execute": "cont"}).get("error"), dict) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 _guests: set[Guest] = set()
@@ -195,10 +203,10 @@ class Guest:
             if self.monitor.silent:
                 self.transcript.end = "qemu"
                 return None
-            if self.monitor.panicked:
-                self.monitor.panicked = False
-                self.transcript.lines.append((time.monotonic() - self._start, f"# QEMU: {PANICKED}"))
-                return PANICKED
+            if self.monitor.ended:
+                said, self.monitor.ended = self.monitor.ended, ""
+                self.transcript.lines.append((time.monotonic() - self._start, f"# QEMU: {said}"))
+                return said
             now = time.monotonic()
             left = min(self._last + quiet_s, self._start + TOTAL_S) - now
             if left <= 0:
@@ -324,7 +332,7 @@ def run(command: list[str], commands: list[str], last_word: str, button: tuple[s
             if last_word in line and not restarts:
                 guest.transcript.end = "done"
                 break
-            if (last_word in line or line == PANICKED) and boots == 1 and not guest.transcript.registers:
+            if (last_word in line or line in ENDS) and boots == 1 and not guest.transcript.registers:
                 time.sleep(SETTLE_S)
                 guest.transcript.registers.append(guest.monitor.registers())
                 time.sleep(SETTLE_S)

@@ -23,10 +23,11 @@ class Monitor(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.path = pathlib.Path(folder.name, "qmp")
+        self.asked: list[str] = []
         self.over = threading.Event()
         self.addCleanup(self.over.set)
 
-    def monitor(self, answers: int, ends: bool) -> qemu.Monitor:
+    def monitor(self, answers: int, ends: bool, refused: int = 0) -> qemu.Monitor:
         server = socket.socket(socket.AF_UNIX)
         self.addCleanup(server.close)
         server.bind(str(self.path))
@@ -37,8 +38,11 @@ class Monitor(unittest.TestCase):
             with there, there.makefile("rwb", buffering=0) as file:
                 file.write(b'{"QMP": {}}\n')
                 for n in range(answers):
-                    file.readline()
-                    file.write(b'{"event": "RESUME"}\n' + json.dumps({"return": f"answer {n}"}).encode() + b"\n")
+                    self.asked.append(json.loads(file.readline())["execute"])
+                    answer = {"return": f"answer {n}"}
+                    if self.asked[-1] == "cont" and self.asked.count("cont") <= refused:
+                        answer = {"error": {"class": "GenericError", "desc": "Resetting the Virtual Machine is required"}}
+                    file.write(b'{"event": "RESUME"}\n' + json.dumps(answer).encode() + b"\n")
                 if not ends:
                     self.over.wait()
 
@@ -65,6 +69,17 @@ class Monitor(unittest.TestCase):
         for _ in range(3):
             self.assertEqual(found.registers(), "")
         self.assertFalse(found.silent)
+
+    def test_a_machine_that_was_off_goes_on_when_it_is_reset(self) -> None:
+        found = self.monitor(5, False, refused=2)
+        found.reset()
+        self.assertEqual(self.asked, ["qmp_capabilities", "system_reset", "cont", "cont", "cont"])
+        self.assertFalse(found.silent)
+
+    def test_one_that_ends_is_not_asked_to_go_on(self) -> None:
+        found = self.monitor(2, True)
+        with mock.patch("time.sleep", side_effect=AssertionError("asked again")):
+            found.reset()
 
     def test_a_run_whose_monitor_is_silent_ends(self) -> None:
         guest = object.__new__(qemu.Guest)
