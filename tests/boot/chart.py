@@ -21,6 +21,8 @@ NAMES = {"stock": "stock", "patched": "here"}
 # Pixels: the columns, one row, the space between two pairs of rows, one of three bars.
 LABEL_PX, AXIS_PX, NOTE_PX, WIDTH_PX = 8, 170, 720, 1020
 ROW_PX, GAP_PX, BAR_PX, HEAD_PX = 24, 8, 5, 44
+# Characters: a cell with all that it may hold.
+CELL = len("not seen [99999 .. 99999] 99 of 99")
 SHOWN = (STOPPED, DUMP, CRASH_KERNEL)
 COLOURS = {STOPPED: "#3a9d5d", DUMP: "#4477aa", CRASH_KERNEL: "#aa3377"}
 STYLE = svg.STYLE + "svg { background: #fff; } .spread { fill: #222; }" + "".join(
@@ -50,10 +52,11 @@ def _ratio(point: Point) -> str:
 
 def rows(points: list[Point]) -> list[str]:
     """The measurements as lines of a table."""
-    return [f"{p.scenario:9}{p.cpus:>5}  {p.what:13}{_cell(p.stock):>30}{_cell(p.ours):>30}{_ratio(p):>9}" for p in points]
+    return [f"{p.scenario:9}{p.cpus:>5}  {p.what:12} {_cell(p.stock):>{CELL}} {_cell(p.ours):>{CELL}}{_ratio(p):>9}".rstrip()
+            for p in points]
 
 
-HEAD = f"{'scenario':9}{'CPUs':>5}  {'panic() to':13}{'stock':>30}{'here':>30}{'ratio':>9}"
+HEAD = f"{'scenario':9}{'CPUs':>5}  {'panic() to':12} {'stock':>{CELL}} {'here':>{CELL}}{'ratio':>9}"
 
 
 def _fewer(bench: Bench) -> str:

@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import pathlib
+import re
 import tempfile
 import unittest
 import xml.etree.ElementTree as xml
@@ -205,6 +206,11 @@ class Shown(unittest.TestCase):
                                        stats.sample([1.0, 2.0, None]))])[0]
         self.assertIn("not seen", cell)
         self.assertIn("1.50 [1.00 .. 2.00] 2 of 3", cell)
+
+    def test_table_has_its_columns_apart(self) -> None:
+        never, once = stats.sample([None] * 3), stats.sample([31.7, None, None])
+        row = chart.rows([bench.Point("wedged", 16, bench.CRASH_KERNEL, bench.GUEST_CLOCK, never, once)])[0]
+        self.assertEqual(re.split(" {2,}", row), ["wedged", "16", "crash kernel", "not seen", "not seen [31.7 .. 31.7] 1 of 3"])
 
     def test_json(self) -> None:
         said = json.loads(chart.as_json(runs.benchmark()))
