@@ -69,7 +69,7 @@
 
 #define STILL_US	2000	/* how long the dumper watches the others */
 #define START_MS	100	/* what the threads need to get to their places */
-#define MASKED_MS	10000	/* and those, at the most, that are to have interrupts off */
+#define MASKED_MS	10000	/* at the most: to hold their CPUs, and to have interrupts off */
 #define DUE_MS		50	/* from the line that says when to the panic */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 #define MAX_OOPS_DUMPS	8
@@ -90,7 +90,9 @@ static DEFINE_PER_CPU(unsigned long, beats);
 static DEFINE_PER_CPU(cycles_t, ran_at);
 static char dumper_how[16], last_how[16], notifier_how[16], console_how[16];
 static bool slow_dumper, hold_lock, spoil;
-static atomic_t go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
+static atomic_t holding = ATOMIC_INIT(0), go = ATOMIC_INIT(0), arrived = ATOMIC_INIT(0);
+static int holders;		/* threads that are to have their CPU to themselves */
+static int starter = -1;	/* the CPU whose thread says when all begin, -1 for who wakes them */
 static int together;		/* CPUs that crash at the same time */
 static bool reboot_first, dump_first, inside_dump, hotplug_first, inside_hotplug;
 static unsigned int stagger_us, after_us;
@@ -424,12 +426,6 @@ static void take_kexec_lock(void)
 #endif
 }
 
-static noinline void crash_test_lock(void)
-{
-	take_kexec_lock();
-	crash_test_busy();
-}
-
 /* A few dumps, since a store that is full of them has no room for the panic's. */
 static noinline void crash_test_dumping(void)
 {
@@ -444,7 +440,6 @@ static noinline void crash_test_dumping(void)
 		WRITE_ONCE(inside_dump, true);
 		kmsg_dump(KMSG_DUMP_OOPS);
 	}
-	crash_test_busy();
 }
 
 /*
@@ -497,25 +492,65 @@ static int crash_test_going(unsigned int cpu)
 	return 0;
 }
 
-/* Its CPU may have gone off before it began: its role is that CPU's, wherever it runs. */
-static int thread(void *cpu)
+/*
+ * A program that loads an image waits for an answer of every CPU, and so does whoever
+ * flushes a TLB, on which a thread would never come by. So each has its CPU before the
+ * first one masks interrupts.
+ */
+static void hold_cpu(void)
 {
-	enum role role = roles[(unsigned long)cpu];
+	cycles_t start = get_cycles();
 
+	preempt_disable();
+	atomic_inc(&holding);
+	while (atomic_read(&holding) < holders && !passed_us(start, MASKED_MS * 1000))
+		cpu_relax();
+}
+
+static void begin(void)
+{
+	cycles_t start = get_cycles();
+
+	/* No sleep: the CPU that counts jiffies may be wedged. */
+	while (!passed_us(start, START_MS * 1000) ||
+	       (!all_masked() && !passed_us(start, MASKED_MS * 1000)))
+		cpu_relax();
+	if (reboot_first)
+		pr_emerg("a reboot begins\n");
+	/* Said before, for a kernel that shows nothing from there on. */
+	due_at = crash_test_clock() + DUE_MS * cycles_per_ms;
+	pr_emerg("due at cycle %llu\n", due_at);
+	atomic_set(&go, 1);
+}
+
+/* Its CPU may have gone off before it began: its role is that CPU's, wherever it runs. */
+static int thread(void *of)
+{
+	int cpu = (unsigned long)of;
+	enum role role = roles[cpu];
+
+	if (role == BUSY)
+		crash_test_busy();
+	hold_cpu();
 	if (role == WEDGED)
 		crash_test_wedged();
 	if (role == LATE)
 		crash_test_late();
-	if (role == BUSY || role == LATE)
-		crash_test_busy();
 	if (role == LOCK)
-		crash_test_lock();
-
-	/* No sleep: the CPU that counts jiffies may be wedged. */
+		take_kexec_lock();
+	if (role == LATE || role == LOCK) {
+		preempt_enable();
+		crash_test_busy();
+	}
+	if (cpu == starter)
+		begin();
 	while (!atomic_read(&go))
-		yield();
-	if (role == DUMPING)
+		cpu_relax();
+	if (role == DUMPING) {
 		crash_test_dumping();
+		preempt_enable();
+		crash_test_busy();
+	}
 
 	/* The others start together, interrupts off so that nothing comes between. */
 	local_irq_disable();
@@ -554,6 +589,7 @@ static int thread(void *cpu)
 		break;
 	}
 	local_irq_enable();
+	preempt_enable();
 	crash_test_busy();
 	return 0;
 }
@@ -658,7 +694,7 @@ static void calibrate(void)
 static ssize_t crash_test_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	struct task_struct *threads[NR_CPUS] = {};
-	bool crasher = false, waits = false;
+	bool waits = false;
 	unsigned int cpu;
 	cycles_t start;
 	char *line;
@@ -704,10 +740,12 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 		if (IS_ERR(threads[cpu]))
 			return PTR_ERR(threads[cpu]);
 		kthread_bind(threads[cpu], cpu);
+		holders += roles[cpu] != BUSY;
 		/* Stay where no CPU wedges under us: on the one that crashes, or any. */
-		if (roles[cpu] <= NMI && !(crasher && roles[cpu] == BUSY)) {
+		if (roles[cpu] <= NMI && !(starter >= 0 && roles[cpu] == BUSY)) {
 			set_cpus_allowed_ptr(current, cpumask_of(cpu));
-			crasher = roles[cpu] != BUSY;
+			if (roles[cpu] != BUSY)
+				starter = cpu;
 		}
 		if (roles[cpu] == REBOOT)
 			reboot_first = true;
@@ -716,18 +754,13 @@ static ssize_t crash_test_write(struct file *file, const char __user *buf, size_
 	}
 	for (pass = 0; pass < 2; pass++)
 		for_each_online_cpu(cpu)
-			if (threads[cpu] && pass == (roles[cpu] != BUSY))
+			if (threads[cpu] && cpu != starter && pass == (roles[cpu] != BUSY))
 				wake_up_process(threads[cpu]);
-	start = get_cycles();
-	while (!passed_us(start, START_MS * 1000) ||
-	       (!all_masked() && !passed_us(start, MASKED_MS * 1000)))
-		yield();
-	if (reboot_first)
-		pr_emerg("a reboot begins\n");
-	/* Said before, for a kernel that shows nothing from there on. */
-	due_at = crash_test_clock() + DUE_MS * cycles_per_ms;
-	pr_emerg("due at cycle %llu\n", due_at);
-	atomic_set(&go, 1);
+	/* It takes this CPU, for good. */
+	if (starter >= 0)
+		wake_up_process(threads[starter]);
+	else
+		begin();
 	return len;
 }
 
