@@ -308,7 +308,10 @@ def shows_registers(lines: list[str], number: int) -> bool:
 
 def can_print(e: Evidence, heir: int) -> bool:
     """Did it stand by outside NMI context, in which there is no printing to a legacy console?"""
-    how, _, msg = e.how.get(heir, (0, 0, ""))
+    # What a dumper says of it is missing there as well; the crash kernel knows it.
+    how, msg = e.states.get(heir, (0, 0, 0, ""))[2:]
+    if heir in e.how:
+        how, _, msg = e.how[heir]
     return how <= 0 and "in NMI" not in msg
 
 

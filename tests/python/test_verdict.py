@@ -254,6 +254,10 @@ class Bad(unittest.TestCase):
     def test_who_can_print(self) -> None:
         facts = evidence.Evidence(how={1: (-1, 0, "crash_test: in NMI"), 2: (-1, 0, "crash_test: on purpose"), 3: (1, 9, ""), 4: (0, 9, "")})
         self.assertEqual([cpu for cpu in range(6) if verdict.can_print(facts, cpu)], [0, 2, 4, 5])
+        # Where no dumper has said it, the crash kernel does.
+        facts = evidence.Evidence(how={1: (-1, 0, "")}, states={
+            cpu: (4, 4, *facts.how[cpu][::2]) for cpu in facts.how} | {4: (4, 4, 0, "crash_test: in NMI")})
+        self.assertEqual([cpu for cpu in range(6) if verdict.can_print(facts, cpu)], [0, 1, 2, 5])
 
     def test_a_successor_that_cannot_print(self) -> None:
         panic, hung, end = (f"[    1.{n}00000] {text}" for n, text in enumerate((
