@@ -228,10 +228,9 @@ class Case:
         return self.scenario.mute or (self.scenario.button and "mute" in self.arch.get("tests", "button"))
 
     @property
-    def stored(self) -> bool:
-        """Is there a store that shows the log afterwards?"""
-        needs = self.arch.get(f"store {self.get('store')}", "needs")
-        return not needs or (self.get(needs) == "yes" and not self.scenario.image_is_bad)
+    def store_needs(self) -> str:
+        """The option without which the store has nothing: kdump, if it is the dump itself."""
+        return self.arch.get(f"store {self.get('store')}", "needs")
 
     @property
     def impossible(self) -> str:

@@ -147,8 +147,8 @@ def _stop(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
         expected = case.cpus - 1
         others = {expected, expected - 1} if case.scenario.hotplug else {expected}
         j.check("K8", e.others in others, f"it speaks of {e.others} other CPUs, not of {expected}")
-        j.check("K8", not case.stored or any(e.report in line for line in e.store) or cut_behind(case, arch, e, e.report),
-                "the stored log has no report line")
+        shown = any(e.report in line for line in e.store) or cut_behind(case, arch, e, e.report)
+        j.check("K8", shown or not stored(case, boots_crash_kernel), "the stored log has no report line")
         # Not those that a reboot has stopped, before there was anything to watch.
         how = set(re.findall(r"[(,] ?([a-z ]+) \d", e.report)) - set(arch.get("tests", "rungs_without_standby").split())
         willing = bool(how) and not arch.get("impossible", "standby")
@@ -189,7 +189,7 @@ def _order(j: Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
     # What is said behind the store's own dump is in no store.
     unseen = case.mute and boots_crash_kernel
     j.check("K6", bool(e.dumps) and (unseen or e.dump_end_us is not None), "kmsg_dump did not run through")
-    j.check("K6", not case.stored or bool(e.store), "the store holds no Panic record after the restart")
+    j.check("K6", not stored(case, boots_crash_kernel) or bool(e.store), "the store holds no Panic record after the restart")
     in_order(j, e, e.dump_at)
     if e.dumps:
         post = case.get("post") == "yes"
@@ -209,9 +209,9 @@ def _order(j: Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
         j.check("K6", e.crash_kernel_at is not None, "the crash kernel did not boot")
     j.check("K6", e.restarted, "the machine did not restart")
     wanted = case.scenario.in_store
-    if wanted and case.stored and (not boots_crash_kernel or case.get("post") == "yes"):
+    if wanted and stored(case, boots_crash_kernel) and (not boots_crash_kernel or case.get("post") == "yes"):
         j.check("K6", any(wanted in line for line in e.store), f"the stored log lacks \"{wanted}\"")
-    if case.data("decodes") == "yes" and case.stored:
+    if case.data("decodes") == "yes" and stored(case, boots_crash_kernel):
         j.check("K6", e.decoded == "crash_test_panic",
                 f"an address in the stored log decodes to {e.decoded or 'nothing'}, not to crash_test_panic")
 
@@ -219,7 +219,7 @@ def _order(j: Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
 def _nested(j: Judge, case: Case, e: Evidence, boots_crash_kernel: bool) -> None:
     j.check("K7", len(e.dumps) == 1, f"the first dumper ran {len(e.dumps)} times")
     j.check("K7", e.dump_end_us is not None, "a dumper behind the bad one did not run")
-    j.check("K7", not case.stored or bool(e.store), "the store behind the bad callback has no log")
+    j.check("K7", not stored(case, boots_crash_kernel) or bool(e.store), "the store behind the bad callback has no log")
     notified = case.get("post") == "yes" or not boots_crash_kernel
     reached = len([where for where in case.scenario.nested if where != "notifier" or notified])
     j.check("K7", e.nested == reached, f"{e.nested} nested panics instead of {reached}")
@@ -335,7 +335,7 @@ def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
         j.check("K14", h.heir not in s.strays, f"CPU {h.heir} hung while it stood by, and took over")
     lines = [STAMP.sub("", line) for line in e.store] if case.mute else e.said
     for n, h in enumerate(e.hung):
-        if h.stopped and not (case.mute and not case.stored):
+        if h.stopped and not (case.mute and not stored(case, boots_crash_kernel)):
             j.check("K14", shows_registers(lines, n), f"where CPU {h.cpu} hung is not shown")
     j.check("K14", case.mute or not all(can_print(e, h.heir) for h in e.hung) or e.hung_is_said or not e.hung,
             "the console does not say what hung")
@@ -348,8 +348,8 @@ def _hang(j: Judge, case: Case, e: Evidence, arch: Arch, boots_crash_kernel: boo
         j.check("K14", early or late <= TAKEOVER_MAX_US, f"the next dumper ended {late} us behind the deadline")
     behind_store = s.hangs == "notifiers" and case.get("post") != "yes"
     last = next((line for line in reversed(e.said) if "hung in step" in line), None)
-    j.check("K14", not case.stored or behind_store or any("hung in step" in line for line in e.store) or cut_behind(case, arch, e, last),
-            "the stored log does not say what hung")
+    shown = any("hung in step" in line for line in e.store) or behind_store or cut_behind(case, arch, e, last)
+    j.check("K14", shown or not stored(case, boots_crash_kernel), "the stored log does not say what hung")
     if boots_crash_kernel:
         j.check("K14", e.crash_kernel_at is not None, "the crash kernel did not boot")
         j.check("K14", not e.hung or not e.log or any("hung in step" in line for line in e.log),
@@ -387,6 +387,11 @@ def _reboot(j: Judge, case: Case, e: Evidence, arch: Arch) -> None:
     # A wedged CPU can hold the console's lock, which a reboot does not break.
     if not case.scenario.wedged and arch.get("tests", "reboot_reports", "yes") == "yes":
         j.check("K8", e.stopped == e.others == case.cpus - 1, f"the report line says {e.report}")
+
+
+def stored(case: Case, booted: bool) -> bool:
+    """Is there a store that shows the log afterwards? One that is the dump has it where the crash kernel boots."""
+    return booted if case.store_needs == "kdump" else not case.store_needs or case.get(case.store_needs) == "yes"
 
 
 def boots_crash_kernel(case: Case, e: Evidence) -> bool:

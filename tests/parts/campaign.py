@@ -39,8 +39,9 @@ def outcome(run: boot.Run) -> dict:
     """What the record keeps of a run, besides its seed."""
     e, case = run.evidence, run.case
     due = {case.cpus, case.cpus - 1} if case.scenario.hotplug else {case.cpus}
+    boots_crash_kernel = verdict.boots_crash_kernel(case, e)
     return {"panicked": bool(e.panics or e.dumps), "passed": run.verdict.passed, "reasons": run.verdict.reasons,
-            "stop_us": e.stop_us, "store": case.stored, "saved": bool(e.store), "dump": verdict.boots_crash_kernel(case, e),
+            "stop_us": e.stop_us, "store": verdict.stored(case, boots_crash_kernel), "saved": bool(e.store), "dump": boots_crash_kernel,
             "dumped": e.crash_kernel_at is not None and bool(e.notes), "notes": len(e.notes) in due}
 
 
@@ -65,13 +66,15 @@ def _failed(entry: dict) -> list[str]:
 
 
 def _line(name: str, runs: list[dict], repeated: int) -> str:
-    """The sums of some runs."""
+    """The sums of some runs; a guest that never panicked lost nothing, and is named as one that failed."""
+    runs = [x for x in runs if x["panicked"]]
+
     def of(due: str, got: str) -> str:
         all_due = [x for x in runs if x[due]]
         return f"{sum(x[got] for x in all_due)} of {len(all_due)}"
 
     slowest = max((x["stop_us"] for x in runs if x["stop_us"] is not None), default=0)
-    return (f"{name:24} {sum(x['panicked'] for x in runs):7} {of('panicked', 'passed'):>13} {of('store', 'saved'):>13} "
+    return (f"{name:24} {len(runs):7} {of('panicked', 'passed'):>13} {of('store', 'saved'):>13} "
             f"{of('dump', 'dumped'):>13} {of('dumped', 'notes'):>15} {f'{slowest / 1000:.1f} ms':>13} {repeated:13}")
 
 

@@ -99,6 +99,13 @@ class Case(unittest.TestCase):
         self.assertFalse(faults.case(X86, "7.3", 1, words).scenario.image_may_change)
         self.assertTrue(faults.case(ARM64, "7.3", 1, words).scenario.image_may_change)
 
+    def test_a_store_that_is_the_dump_is_there_where_the_crash_kernel_boots(self) -> None:
+        for arch, kdump, stored in ((S390, "yes", [True, False]), (S390, "no", [False, False]), (X86, "no", [True, True])):
+            words = ("panic=1", "loading=1", *(["kdump=yes"] if kdump == "yes" else []))
+            found = faults.case(arch, "7.3", 1, words)
+            booted = [kdump == "yes", False]
+            self.assertEqual([verdict.stored(found, b) for b in booted], stored, (arch.name, kdump))
+
     def test_hotplug(self) -> None:
         c = faults.case(X86, "7.3", 1, ("panic=1", "coming=3", "after=5"))
         self.assertEqual((c.scenario.before, c.scenario.act, c.scenario.hotplug),
@@ -331,7 +338,9 @@ class Table(unittest.TestCase):
         self.assertNotIn("late=2", text)
 
     def test_a_run_without_a_panic_is_none(self) -> None:
-        self.assertRegex(campaign.table([self.entry(1, False, panicked=False), self.entry(2)]), r"new +1 +1 of 1 ")
+        text = campaign.table([self.entry(1, False, panicked=False), self.entry(2)])
+        self.assertRegex(text, r"new +1 +1 of 1 +1 of 1 +1 of 1 +1 of 1 ")
+        self.assertIn("x86_64 7.3 seed 1", text)
 
     def test_a_failure_that_repeats_has_its_command(self) -> None:
         text = campaign.table([self.entry(3, False), self.entry(3, False, campaign.ALONE),
