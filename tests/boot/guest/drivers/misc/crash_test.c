@@ -70,7 +70,8 @@
 #define STILL_US	2000	/* how long the dumper watches the others */
 #define START_MS	100	/* what the threads need to get to their places */
 #define MASKED_MS	10000	/* at the most: to hold their CPUs, and to have interrupts off */
-#define DUE_MS		50	/* from the line that says when to the panic */
+#define SAID_MS		150	/* a line is on the console: sclp holds it back for 100 */
+#define DUE_MS		50	/* from there to the panic */
 #define REBOOT_MS	50	/* a panic that is to hit a reboot lets it begin */
 #define MAX_OOPS_DUMPS	8
 #define SLOW_MS		2000	/* what a late CPU gets */
@@ -518,8 +519,10 @@ static void begin(void)
 	if (reboot_first)
 		pr_emerg("a reboot begins\n");
 	/* Said before, for a kernel that shows nothing from there on. */
-	due_at = crash_test_clock() + DUE_MS * cycles_per_ms;
+	due_at = crash_test_clock() + (SAID_MS + DUE_MS) * cycles_per_ms;
 	pr_emerg("due at cycle %llu\n", due_at);
+	/* With interrupts on, since it may be a timer that shows it. */
+	wait_ms(SAID_MS);
 	atomic_set(&go, 1);
 }
 
