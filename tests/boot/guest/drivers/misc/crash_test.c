@@ -494,9 +494,9 @@ static int crash_test_going(unsigned int cpu)
 }
 
 /*
- * A program that loads an image waits for an answer of every CPU, and so does whoever
- * flushes a TLB, on which a thread would never come by. So each has its CPU before the
- * first one masks interrupts.
+ * A program that loads an image, or flushes a TLB, waits for an answer of every CPU, and
+ * lets no thread have its own meanwhile: for ever, once one has masked interrupts. So
+ * each thread has its CPU before the first one does that.
  */
 static void hold_cpu(void)
 {
